@@ -1,0 +1,1 @@
+"""The support library of the book: densities, flow layers, training, plots, checks."""

@@ -1,0 +1,1 @@
+"""Every plot that the chapters draw: data in, a matplotlib figure out."""
