@@ -1,0 +1,99 @@
+# Every way to use this repository. `make` alone explains the targets.
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+DEMO := _build/demo
+CODE := $(shell find flowbook -name '*.py')
+PAGES := _config.yml _toc.yml $(shell find book -type f -not -path '*/__pycache__/*')
+NOTEBOOKS := $(shell find notebooks -name '*.ipynb')
+CHAPTERS := $(wildcard notebooks/*.ipynb)
+SOLUTIONS := $(shell find solutions -name '*.md')
+GRADER := $(shell find autograder -type f -not -path '*/__pycache__/*')
+# One thread a process: two compete for a core and are slower than one.
+export OMP_NUM_THREADS = 1
+export OPENBLAS_NUM_THREADS = 1
+export MKL_NUM_THREADS = 1
+
+.PHONY: help demo book serve notebooks solutions test test-unit test-grading \
+	test-notebooks test-web test-gpu lint format bench lock clean
+
+help: ## explain the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' $(MAKEFILE_LIST) | column -t -s @
+
+$(READY): requirements.txt pyproject.toml
+	@.ci/system ensurepip=python3-venv
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "Installing into .venv (about 180 packages; one to three minutes) ..."
+	@$(BIN)/pip install -q --disable-pip-version-check -r requirements.txt
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+demo: _build/html/.done $(DEMO)/.done ## the book, the assignment and a graded class
+	@echo; echo "The book:        file://$(CURDIR)/_build/html/index.html"
+	@echo "The assignment:  $(CURDIR)/notebooks/assignments"
+	@echo "The class:       file://$(CURDIR)/$(DEMO)/reports/a1_change_of_variables.html"
+
+book: _build/html/.done ## build the book into _build/html, executing every chapter
+
+# The execution cache knows a chapter's cells but not the modules that they import.
+_build/.code: $(CODE) | $(READY)
+	@rm -rf _build/.jupyter_cache && mkdir -p _build && touch $@
+
+# Sphinx repeats a page's warnings only when it reads the page again: forget a failed build.
+_build/html/.done: _build/.code $(PAGES) $(NOTEBOOKS)
+	@$(BIN)/jupyter-book build -W -n --keep-going . \
+		|| { rm -rf _build/html _build/.doctrees; exit 1; }
+	@touch $@
+
+$(DEMO)/.done: $(GRADER) $(SOLUTIONS) | $(READY)
+	@$(BIN)/autograder demo A1 --course $(DEMO) && touch $@
+
+serve: book ## open the book at http://localhost:8000
+	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
+
+notebooks: $(READY) ## regenerate notebooks/ from book/ and solutions/
+	@$(BIN)/python -m tools.notebooks
+
+solutions: _build/solutions/.done ## the instructor's solved notebooks, executed
+_build/solutions/.done: $(SOLUTIONS) $(CODE) | $(READY)
+	@$(BIN)/python -m tools.notebooks --solutions _build/solutions && touch $@
+
+test: system lint test-unit test-grading test-notebooks test-web ## everything, as CI does
+
+.PHONY: system
+system:
+	@.ci/system chromium=chromium bwrap=bubblewrap
+
+test-unit: $(READY) ## layers, densities, checks, generator
+	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not web and not grading" tests
+
+test-grading: $(READY) ## the real autograder over real notebooks
+	@$(BIN)/pytest -q -n 2 -m grading tests
+
+test-notebooks: _build/solutions/.done ## execute every chapter and every solution
+	@$(BIN)/pytest -q -n 2 --dist loadscope --nbval-lax --nbval-current-env \
+		$(CHAPTERS) $(shell find _build/solutions -name '*.ipynb' 2>/dev/null)
+
+test-web: _build/html/.done ## the built book in a real browser
+	@$(BIN)/pytest -q -m web tests
+
+test-gpu: ## layers and solutions with every tensor on CUDA (needs torch and pytest only)
+	@$(PYTHON) -m pytest -q -p no:cacheprovider --device cuda tests/test_layers.py
+
+lint: $(READY) ## ruff over code and notebooks, and notebooks/ in step with its sources
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/python -m tools.notebooks --check
+
+format: $(READY) ## let ruff format the code
+	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+bench: $(READY) ## measure; the tables in bench/README.md come from here
+	@for script in bench/*.py; do $(BIN)/python $$script || exit 1; done
+
+lock: $(READY) ## compile requirements.txt from pyproject.toml
+	@$(BIN)/pip-compile -q --all-extras --strip-extras --no-emit-index-url \
+		--no-emit-find-links --no-emit-trusted-host --no-annotate \
+		-o requirements.txt pyproject.toml && sed -i 's/^\(torch==[0-9.]*\)+cpu/\1/' requirements.txt
+
+clean: ## delete everything that commands made; never touches a course or .venv
+	@rm -rf _build .pytest_cache .ruff_cache
