@@ -1,0 +1,137 @@
+"""The course folder: where each thing lies, and the names of its assignments."""
+
+import os
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from nbgrader.api import Gradebook
+from traitlets.config import Config
+
+from autograder.model import CourseError, Result
+
+
+@dataclass(frozen=True)
+class Course:
+    """nbgrader's folder layout, plus results/ (the journal) and reports/.
+
+    `db_url` is the gradebook's SQLAlchemy URL; SQLite in the folder by default.
+    """
+
+    root: Path
+    db_url: str | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "root", Path(self.root).resolve())
+
+    def source(self, assignment: str) -> Path:
+        """The instructor's notebook: solutions and hidden tests included."""
+        return self.root / "source" / assignment / f"{assignment}.ipynb"
+
+    def release(self, assignment: str) -> Path:
+        """The notebook that students receive."""
+        return self.root / "release" / assignment / f"{assignment}.ipynb"
+
+    def submitted(self, assignment: str, student: str) -> Path:
+        """The folder with what one student handed in."""
+        return self.root / "submitted" / student / assignment
+
+    def autograded(self, assignment: str, student: str) -> Path:
+        """The executed notebook that formgrader shows."""
+        return self.root / "autograded" / student / assignment / f"{assignment}.ipynb"
+
+    def feedback(self, assignment: str, student: str) -> Path:
+        """The page that one student receives."""
+        return self.root / "feedback" / student / assignment / f"{assignment}.html"
+
+    def report(self, assignment: str) -> Path:
+        """The page on the class."""
+        return self.root / "reports" / f"{assignment}.html"
+
+    def result_path(self, assignment: str, student: str) -> Path:
+        """The journal's entry of one student."""
+        return self.root / "results" / assignment / f"{student}.json"
+
+    def students(self, assignment: str) -> list[str]:
+        """The students who handed something in, sorted."""
+        folders = self.root.glob(f"submitted/*/{assignment}")
+        return sorted(folder.parent.name for folder in folders if folder.is_dir())
+
+    def results(self, assignment: str) -> list[Result]:
+        """The journal of an assignment, sorted by student; unreadable entries raise."""
+        paths = sorted((self.root / "results" / assignment).glob("*.json"))
+        return [Result.from_json(path.read_text("utf-8")) for path in paths]
+
+    def result(self, assignment: str, student: str) -> Result | None:
+        """One student's entry in the journal; None when there is none."""
+        path = self.result_path(assignment, student)
+        try:
+            return Result.from_json(path.read_text("utf-8"))
+        except (FileNotFoundError, ValueError):
+            return None  # an entry cut short by a crash is graded again
+
+    def write_result(self, result: Result) -> Path:
+        """Put a result in the journal, whole or not at all."""
+        path = self.result_path(result.assignment, result.student)
+        write_whole(path, result.to_json().encode("utf-8"))
+        return path
+
+    def assignments(self) -> list[str]:
+        """The assignments that have been released here, sorted."""
+        return sorted(path.stem for path in self.root.glob("source/*/*.ipynb"))
+
+    def resolve(self, name: str) -> str:
+        """The full name of a released assignment: A1, a1 or all of it."""
+        return resolve(name, self.assignments(), f"released in {self.root}")
+
+    def config(self, assignment: str = "") -> Config:
+        """nbgrader's configuration for this course: passed on, never a global."""
+        config = Config()
+        config.CourseDirectory.root = str(self.root)
+        config.CourseDirectory.db_url = self.url
+        config.CourseDirectory.course_id = self.root.name
+        if assignment:
+            config.CourseDirectory.assignment_id = assignment
+        return config
+
+    @property
+    def url(self) -> str:
+        """The SQLAlchemy URL of the gradebook."""
+        return self.db_url or f"sqlite:///{self.root / 'gradebook.db'}"
+
+    def gradebook(self) -> Gradebook:
+        """Open the gradebook; use it in a `with` statement."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        return Gradebook(self.url, self.root.name)
+
+
+def resolve(name: str, known: Iterable[str], where: str) -> str:
+    """Find the one known assignment that `name` means; CourseError if not exactly one.
+
+    `A1`, `a1` and `a1_change_of_variables` all name `a1_change_of_variables`.
+    """
+    known = sorted(known)
+    wanted = name.strip().lower()
+    found = [each for each in known if each.lower() == wanted] or [
+        each for each in known if each.lower().split("_")[0] == wanted
+    ]
+    if len(found) == 1:
+        return found[0]
+    what = f"{', '.join(found)} all match" if found else "no such assignment is"
+    these = f"; there are: {', '.join(known)}" if known else "; there is none"
+    raise CourseError(f"{name}: {what} {where}{these}.")
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees the old content or the new, never a part."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise

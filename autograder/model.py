@@ -1,0 +1,103 @@
+"""The data that the passes hand to each other: plain, frozen, kept as JSON."""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any, Self
+
+
+class CourseError(Exception):
+    """A person's mistake: one sentence that says what was expected and what came."""
+
+
+class Outcome(StrEnum):
+    """How the grading of one submission ended; the three are never mixed."""
+
+    GRADED = "graded"  # judged: a wrong answer, an endless loop and a crash are here
+    INVALID = "invalid"  # refused, with a reason that the student can act on
+    FAILED = "failed"  # the grader failed, not the student
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What one student handed in for one assignment, byte for byte."""
+
+    student: str
+    assignment: str
+    filename: str
+    content: bytes
+    received: str | None = None  # ISO time, from the LMS or the collector
+
+    @property
+    def key(self) -> str:
+        """The sha256 of the content, in hex."""
+        return hashlib.sha256(self.content).hexdigest()
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """The points of one graded cell, and what the student may know about them.
+
+    `points` of a manual cell is 0 here: a person's score lives in the gradebook.
+    `idea`, `mistake` and `hint` come from the check that failed. `error` is one line,
+    and only ever from visible tests or the student's own cells.
+    """
+
+    grade_id: str
+    title: str
+    manual: bool
+    points: float
+    max_points: float
+    idea: str | None = None
+    mistake: str | None = None
+    hint: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True)
+class Result:
+    """The grade of one submission, as the journal, the feedback and the report read it.
+
+    `reason` says why the outcome is not GRADED, or what went wrong on the way (a cell
+    that ran out of time). `notebook` is the executed notebook as JSON text without
+    hidden tests; None when nothing ran. `key` is the hash of the content, the tests
+    and the seed: the same key need not be graded again.
+    """
+
+    student: str
+    assignment: str
+    outcome: Outcome
+    cells: tuple[CellResult, ...] = ()
+    repairs: tuple[str, ...] = ()
+    reason: str | None = None
+    seconds: float = 0.0
+    notebook: str | None = None
+    key: str = ""
+    filename: str = ""
+
+    @property
+    def points(self) -> float:
+        """The points that the tests gave; manual cells count nothing here."""
+        return sum(cell.points for cell in self.cells)
+
+    @property
+    def max_points(self) -> float:
+        """The points of all cells, manual ones included."""
+        return sum(cell.max_points for cell in self.cells)
+
+    def to_json(self) -> str:
+        """Write as JSON text; `from_json` gives back an equal Result."""
+        return json.dumps(asdict(self), indent=1, ensure_ascii=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what `to_json` wrote; ValueError says what is not a Result."""
+        try:
+            fields: dict[str, Any] = json.loads(text)
+            fields["outcome"] = Outcome(fields["outcome"])
+            fields["cells"] = tuple(CellResult(**cell) for cell in fields["cells"])
+            fields["repairs"] = tuple(fields["repairs"])
+            return cls(**fields)
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"not the JSON of a Result: {error}") from error
