@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable
+from itertools import chain
 
 import torch
 from torch import Tensor, nn
@@ -78,13 +79,21 @@ class Flow(Layer):
     def log_prob(self, x: Tensor) -> Tensor:
         """Return log p(x) in nats, shape (batch,)."""
         z, log_det = self.inverse(x)
+        if z.shape != (len(x), self.base.dim):
+            raise ValueError(
+                f"Flow.log_prob expects shape (batch, {self.base.dim}), got "
+                f"{tuple(x.shape)}."
+            )
         return self.base.log_prob(z) + log_det
 
     @torch.no_grad()
     def sample(self, n: int, seed: int | torch.Generator) -> Tensor:
         """Draw n samples, shape (n, dim), on the device of the flow's parameters."""
-        like = next(self.parameters(), torch.empty(0))
-        if isinstance(seed, int):
+        weights = filter(
+            torch.is_floating_point, chain(self.parameters(), self.buffers())
+        )
+        like = next(weights, torch.empty(0))
+        if not isinstance(seed, torch.Generator):
             seed = torch.Generator(like.device).manual_seed(seed)
         return self(self.base.sample(n, seed, like.dtype))[0]
 
