@@ -1,0 +1,45 @@
+"""Estimators of the gradient of an expectation, one row a sample.
+
+Of E f(z), z ~ N(mean, I), with respect to the mean. Each row is unbiased by itself, so
+that the rows' variance is the estimator's variance.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+Function = Callable[[Tensor], Tensor]
+
+
+def score_function(
+    f: Function, mean: Tensor, noise: Tensor, baseline: Tensor | float = 0.0
+) -> Tensor:
+    """Return (f(z) - baseline) times the score, grad_mean log N(z; mean, I) = noise.
+
+    Also called REINFORCE (Williams, 1992). f needs no derivative. A baseline that does
+    not depend on z leaves the expectation alone, because the score has mean zero.
+    Shapes: mean (dim,); noise and the result (n, dim); f maps (n, dim) to (n,).
+    """
+    weight = f(mean + noise) - baseline
+    return weight[:, None] * noise
+
+
+def optimal_baseline(f: Function, mean: Tensor, noise: Tensor) -> Tensor:
+    """Return each coordinate's variance-minimising baseline, shape (dim,).
+
+    E[f s²] / E[s²] with the score s = noise (Greensmith et al., 2004), from samples:
+    use other samples than those whose gradient it corrects, or it is biased.
+    """
+    squared = noise.square()
+    return (f(mean + noise)[:, None] * squared).mean(0) / squared.mean(0)
+
+
+def reparameterised(f: Function, mean: Tensor, noise: Tensor) -> Tensor:
+    """Return grad f(mean + noise), the pathwise gradient, shape (n, dim).
+
+    f must be differentiable and must treat rows independently.
+    """
+    z = (mean + noise).detach().requires_grad_()
+    (gradient,) = torch.autograd.grad(f(z).sum(), z)
+    return gradient

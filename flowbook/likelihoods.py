@@ -1,0 +1,186 @@
+"""What a decoder says about the data: likelihoods with all their constants."""
+
+import math
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
+
+
+def normal_log_prob(x: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
+    """Return the elementwise log-density of N(mean, exp(log_std)²) at x, in nats."""
+    scaled = (x - mean) * (-log_std).exp()
+    return -0.5 * scaled.square() - log_std - HALF_LOG_TWO_PI
+
+
+class Likelihood(nn.Module, ABC):
+    """p(x | z): a product over dimensions whose parameters a decoder computes.
+
+    A decoder gives `numbers` numbers a dimension, in one last axis of numbers * dim,
+    all dimensions of the first number first.
+
+    Shapes: x (..., dim); parameters (..., numbers * dim); log_prob (...).
+    Leading axes broadcast, so that K latent samples of one x need no copies of x.
+    """
+
+    numbers: int
+
+    def forward(self, x: Tensor, parameters: Tensor) -> Tensor:
+        """Return log p(x | parameters) in nats, summed over dimensions."""
+        return self.log_prob(x, *parameters.chunk(self.numbers, dim=-1)).sum(-1)
+
+    @abstractmethod
+    def log_prob(self, x: Tensor, *numbers: Tensor) -> Tensor:
+        """Return the log-probability of every dimension, shape (..., dim)."""
+
+    @abstractmethod
+    def mean(self, parameters: Tensor) -> Tensor:
+        """Return E[x | parameters], shape (..., dim)."""
+
+    @abstractmethod
+    def sample(self, parameters: Tensor, generator: torch.Generator) -> Tensor:
+        """Draw x given the parameters, shape (..., dim)."""
+
+
+class Gaussian(Likelihood):
+    """N(x; mean, sigma²) with one sigma for all dimensions.
+
+    That is the squared error over 2 sigma², *plus* dim log(sigma sqrt(2 pi)), which a
+    mean squared error leaves out.
+    """
+
+    numbers = 1
+    log_sigma: Tensor
+
+    def log_prob(self, x: Tensor, mean: Tensor) -> Tensor:
+        """Return the log-density of every dimension, shape (..., dim)."""
+        return normal_log_prob(x, mean, self.log_sigma)
+
+    def mean(self, parameters: Tensor) -> Tensor:
+        """Return E[x | parameters], shape (..., dim)."""
+        return parameters
+
+    def sample(self, parameters: Tensor, generator: torch.Generator) -> Tensor:
+        """Draw x given the parameters, shape (..., dim)."""
+        noise = torch.empty_like(parameters).normal_(generator=generator)
+        return parameters + self.log_sigma.exp() * noise
+
+
+class FixedGaussian(Gaussian):
+    """A Gaussian likelihood whose sigma is known."""
+
+    def __init__(self, sigma: float) -> None:
+        super().__init__()
+        self.register_buffer("log_sigma", torch.tensor(math.log(sigma)))
+
+
+class LearnedGaussian(Gaussian):
+    """A Gaussian likelihood whose sigma is learned with the decoder."""
+
+    def __init__(self, sigma: float = 1.0) -> None:
+        super().__init__()
+        self.log_sigma = nn.Parameter(torch.tensor(math.log(sigma)))
+
+
+class Bernoulli(Likelihood):
+    """x in {0, 1}, from logits. It is no likelihood of grey values between."""
+
+    numbers = 1
+
+    def log_prob(self, x: Tensor, logits: Tensor) -> Tensor:
+        """Return the log-probability of every dimension, shape (..., dim)."""
+        return -functional.softplus(torch.where(x > 0.5, -logits, logits))
+
+    def mean(self, parameters: Tensor) -> Tensor:
+        """Return E[x | parameters], shape (..., dim)."""
+        return parameters.sigmoid()
+
+    def sample(self, parameters: Tensor, generator: torch.Generator) -> Tensor:
+        """Draw x given the parameters, shape (..., dim)."""
+        return torch.bernoulli(parameters.sigmoid(), generator=generator)
+
+
+class Categorical(Likelihood):
+    """x in {0, ..., levels - 1}, one free probability a level."""
+
+    def __init__(self, levels: int = 17) -> None:
+        super().__init__()
+        self.numbers = levels
+
+    def log_prob(self, x: Tensor, *logits: Tensor) -> Tensor:
+        """Return the log-probability of every dimension, shape (..., dim)."""
+        log_probs = torch.stack(logits, dim=-1).log_softmax(-1)
+        index = x.long().expand(log_probs.shape[:-1])
+        return log_probs.gather(-1, index[..., None])[..., 0]
+
+    def probs(self, parameters: Tensor) -> Tensor:
+        """Return the probability of every level, shape (..., dim, levels)."""
+        return torch.stack(parameters.chunk(self.numbers, dim=-1), -1).softmax(-1)
+
+    def mean(self, parameters: Tensor) -> Tensor:
+        """Return E[x | parameters], shape (..., dim)."""
+        levels = torch.arange(self.numbers, device=parameters.device)
+        return self.probs(parameters) @ levels.to(parameters)
+
+    def sample(self, parameters: Tensor, generator: torch.Generator) -> Tensor:
+        """Draw x given the parameters, shape (..., dim)."""
+        probs = self.probs(parameters)
+        drawn = torch.multinomial(
+            probs.reshape(-1, self.numbers), 1, generator=generator
+        )
+        return drawn.reshape(probs.shape[:-1]).to(parameters)
+
+
+class DiscretizedLogistic(Likelihood):
+    """x in {0, ..., levels - 1}: the mass that a logistic density puts around x.
+
+        P(x) = F((x + 1/2 - mean) / s) - F((x - 1/2 - mean) / s),   F = sigmoid,
+
+    where the outermost levels keep the tails, so that the levels sum to one
+    (Kingma et al., 2016; Salimans et al., 2017). `mean` is in levels.
+    The decoder's first number is the mean on a scale where [-1, 1] spans the levels,
+    its second the logarithm of s in levels.
+    """
+
+    numbers = 2
+
+    def __init__(self, levels: int = 17) -> None:
+        super().__init__()
+        self.levels = levels
+
+    def location(self, raw: Tensor) -> Tensor:
+        """Return the logistic's centre, in levels."""
+        return (raw + 1) * (self.levels - 1) / 2
+
+    def log_prob(self, x: Tensor, raw: Tensor, log_scale: Tensor) -> Tensor:
+        """Return the log-probability of every dimension, shape (..., dim)."""
+        inverse_scale = (-log_scale).exp()
+        centred = x - self.location(raw)
+        upper = (centred + 0.5) * inverse_scale
+        lower = (centred - 0.5) * inverse_scale
+        # F(u) - F(l) = (1 - exp(l - u)) F(u) F(-l), without cancellation.
+        inside = torch.log(-torch.expm1(-inverse_scale))
+        upper_tail = functional.logsigmoid(upper).masked_fill(x >= self.levels - 1, 0.0)
+        lower_tail = functional.logsigmoid(-lower).masked_fill(x <= 0, 0.0)
+        edge = (x <= 0) | (x >= self.levels - 1)
+        return upper_tail + lower_tail + torch.where(edge, 0.0, inside)
+
+    def mean(self, parameters: Tensor) -> Tensor:
+        """Return E[x | parameters], shape (..., dim)."""
+        raw, log_scale = parameters.chunk(2, dim=-1)
+        levels = torch.arange(self.levels, device=raw.device).to(raw)
+        shape = (self.levels, *(1,) * raw.dim())
+        probs = self.log_prob(
+            levels.reshape(shape).expand(-1, *raw.shape), raw, log_scale
+        )
+        return (probs.exp() * levels.reshape(shape)).sum(0)
+
+    def sample(self, parameters: Tensor, generator: torch.Generator) -> Tensor:
+        """Draw x given the parameters, shape (..., dim)."""
+        raw, log_scale = parameters.chunk(2, dim=-1)
+        uniform = torch.empty_like(raw).uniform_(1e-6, 1 - 1e-6, generator=generator)
+        value = self.location(raw) + log_scale.exp() * uniform.logit()
+        return value.round().clamp(0, self.levels - 1)

@@ -1,0 +1,115 @@
+"""The linear-Gaussian latent model: probabilistic PCA and the linear VAE."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from flowbook.latent import GaussianPosterior
+
+
+class ProbabilisticPCA:
+    """z ~ N(0, I), x | z ~ N(W z + mean, sigma² I) (Tipping and Bishop, 1999).
+
+    Marginally x ~ N(mean, C) with C = W Wᵀ + sigma² I.
+    Shapes: weight (dim, latent); mean (dim,); sigma2 a scalar variance.
+    """
+
+    def __init__(self, weight: Tensor, mean: Tensor, sigma2: Tensor) -> None:
+        self.weight, self.mean, self.sigma2 = weight, mean, sigma2
+
+    @classmethod
+    def fit(
+        cls, x: Tensor, latent: int, sigma2: float | None = None
+    ) -> "ProbabilisticPCA":
+        """Return the maximum-likelihood model of x (n, dim).
+
+        W = U_q (L_q - sigma² I)^½ from the eigenvectors U_q of the q largest
+        eigenvalues L_q of the covariance; sigma² is the mean of the others (Tipping
+        and Bishop, 1999, equations 7 and 8). With sigma² given, only the eigenvalues
+        above it get a direction: the rest of W is zero.
+        """
+        mean = x.mean(0)
+        centred = x - mean
+        values, vectors = torch.linalg.eigh(centred.T @ centred / len(x))
+        values, vectors = values.flip(0), vectors.flip(1)
+        noise = values[latent:].mean() if sigma2 is None else values.new_tensor(sigma2)
+        stretch = (values[:latent] - noise).clamp(min=0).sqrt()
+        return cls(vectors[:, :latent] * stretch, mean, noise)
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Return log p(x) in nats, shape (batch,), through the latent × latent matrix.
+
+        |C| = sigma^(2(dim - q)) |M| and C⁻¹ = (I - W M⁻¹ Wᵀ) / sigma², with
+        M = WᵀW + sigma² I.
+        """
+        dim, latent = self.weight.shape
+        centred = x - self.mean
+        projected = centred @ self.weight
+        root = torch.linalg.cholesky(self._inner())
+        solved = torch.linalg.solve_triangular(root, projected.T, upper=False)
+        distance = (centred.square().sum(-1) - solved.square().sum(0)) / self.sigma2
+        log_det = (dim - latent) * self.sigma2.log() + 2 * root.diagonal().log().sum()
+        return -0.5 * (distance + log_det + dim * math.log(2 * math.pi))
+
+    def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the exact posterior's mean (batch, latent) and covariance (q, q)."""
+        inner = self._inner()
+        mean = torch.linalg.solve(inner, ((x - self.mean) @ self.weight).T).T
+        return mean, self.sigma2 * torch.linalg.inv(inner)
+
+    def _inner(self) -> Tensor:
+        """Return M = WᵀW + sigma² I, shape (latent, latent)."""
+        eye = torch.eye(self.weight.shape[1]).to(self.weight)
+        return self.weight.T @ self.weight + self.sigma2 * eye
+
+
+class LinearVAE(nn.Module):
+    """A VAE whose encoder and decoder are affine, with an exact ELBO.
+
+        q(z | x) = N(V (x - mean), diag d²),   p(x | z) = N(W z + mean, sigma² I).
+
+    The expectation over z is a polynomial of degree two, so nothing is sampled. At its
+    best the ELBO equals probabilistic PCA's maximum (Lucas et al., 2019).
+    Shapes: x (batch, dim); elbo (batch,).
+    """
+
+    def __init__(
+        self, mean: Tensor, latent: int, sigma: float | None = None, seed: int = 0
+    ) -> None:
+        super().__init__()
+        dim = len(mean)
+        noise = torch.Generator(mean.device).manual_seed(seed)
+        start = mean.new_empty(dim, latent).normal_(generator=noise) / dim**0.5
+        self.register_buffer("mean", mean)
+        self.weight = nn.Parameter(start)
+        self.encoder = nn.Parameter(start.T.clone())
+        self.log_std = nn.Parameter(mean.new_zeros(latent))
+        log_sigma = mean.new_tensor(0.0 if sigma is None else math.log(sigma))
+        self.log_sigma = nn.Parameter(log_sigma, requires_grad=sigma is None)
+
+    def posterior(self, x: Tensor) -> GaussianPosterior:
+        """Return q(z | x)."""
+        code = (x - self.mean) @ self.encoder.T
+        return GaussianPosterior(code, self.log_std.expand_as(code))
+
+    def reconstruction(self, x: Tensor) -> Tensor:
+        """Return E_q[log p(x | z)] in nats, in closed form, shape (batch,).
+
+        E‖x - W z - mean‖² = ‖x - W m - mean‖² + sum_j d_j² ‖W_j‖².
+        """
+        posterior = self.posterior(x)
+        error = (x - self.mean - posterior.mean @ self.weight.T).square().sum(-1)
+        spread = ((2 * self.log_std).exp() * self.weight.square().sum(0)).sum()
+        dim = x.shape[-1]
+        constant = dim * (2 * self.log_sigma + math.log(2 * math.pi))
+        return -0.5 * ((error + spread) * (-2 * self.log_sigma).exp() + constant)
+
+    def elbo(self, x: Tensor) -> Tensor:
+        """Return the exact ELBO in nats, shape (batch,)."""
+        return self.reconstruction(x) - self.posterior(x).kl()
+
+    def as_ppca(self) -> ProbabilisticPCA:
+        """Return the decoder as a probabilistic PCA, whose log p(x) is exact."""
+        sigma2 = (2 * self.log_sigma).exp()
+        return ProbabilisticPCA(self.weight, self.mean, sigma2)
