@@ -14,8 +14,15 @@ from torch.func import jacrev, vmap
 
 from flowbook.coupling import AffineCoupling
 from flowbook.flow import Flow, Inverse, Layer
+from flowbook.linear import PLU, ActNorm, Diagonal, Householder, Permutation, Triangular
 
 LAYERS: dict[str, Callable[[int], Layer]] = {
+    "diagonal": lambda dim: Diagonal((-1.5) ** torch.arange(1, dim + 1)),
+    "permutation": lambda dim: Permutation(torch.arange(dim).roll(1)),
+    "Householder": lambda dim: Householder(torch.randn(dim, dim)),
+    "triangular": lambda dim: Triangular(torch.eye(dim)),
+    "PLU": lambda dim: PLU(torch.randn(dim, dim)),
+    "activation normalisation": lambda dim: ActNorm(dim),
     "affine coupling": lambda dim: AffineCoupling(torch.arange(dim) % 2, hidden=16),
 }
 
@@ -86,7 +93,7 @@ def test_log_det_of_the_inverse_is_that_of_the_autograd_jacobian(name, dim):
 def test_a_finite_gradient_reaches_every_parameter(name, direction):
     layer = make(name, 3)
     point = domain(name, 64, 3) if direction == "forward" else codomain(name, 64, 3)
-    value, log_det = getattr(layer, direction)(point)
+    value, log_det = getattr(layer, direction)(point.requires_grad_())
     (value.square().sum() + value.sum() + log_det.sum()).backward()
     for parameter_name, parameter in layer.named_parameters():
         assert parameter.grad is not None, f"no gradient reaches {parameter_name}"
