@@ -13,6 +13,14 @@ from torch import Tensor
 from torch.func import jacrev, vmap
 
 from flowbook.coupling import AffineCoupling
+from flowbook.elementwise import (
+    ElementwiseAffine,
+    Exp,
+    Logistic,
+    Logit,
+    Power,
+    SinhArcsinh,
+)
 from flowbook.flow import Flow, Inverse, Layer
 from flowbook.linear import PLU, ActNorm, Diagonal, Householder, Permutation, Triangular
 
@@ -24,11 +32,29 @@ LAYERS: dict[str, Callable[[int], Layer]] = {
     "PLU": lambda dim: PLU(torch.randn(dim, dim)),
     "activation normalisation": lambda dim: ActNorm(dim),
     "affine coupling": lambda dim: AffineCoupling(torch.arange(dim) % 2, hidden=16),
+    "elementwise affine": lambda dim: ElementwiseAffine(
+        torch.randn(dim), (-1.5) ** torch.arange(dim)
+    ),
+    "exponential": lambda dim: Exp(),
+    "logistic": lambda dim: Logistic(),
+    "logit": lambda dim: Logit(),
+    "power": lambda dim: Power(2.5),
+    "sinh-arcsinh": SinhArcsinh,
 }
+
+
+def on_unit_interval(batch: int, dim: int) -> Tensor:
+    return 0.02 + 0.96 * torch.rand(batch, dim)
+
 
 # Name -> (z in the domain, x in the range), each a function of (batch, dim).
 # A layer that is not listed maps the whole space onto itself.
-SUPPORT: dict[str, tuple[Callable[..., Tensor], Callable[..., Tensor]]] = {}
+SUPPORT: dict[str, tuple[Callable[..., Tensor], Callable[..., Tensor]]] = {
+    "exponential": (torch.randn, lambda batch, dim: torch.randn(batch, dim).exp()),
+    "logistic": (torch.randn, on_unit_interval),
+    "logit": (on_unit_interval, torch.randn),
+    "power": (on_unit_interval, on_unit_interval),
+}
 
 # The largest error of a round trip in float32, where it is not the default 1e-5.
 FLOAT32_ERROR: dict[str, float] = {}
