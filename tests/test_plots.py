@@ -1,0 +1,84 @@
+"""Every plot returns one figure in the book's style and changes nothing global."""
+
+from collections.abc import Callable
+from inspect import getmembers, isfunction
+
+import matplotlib
+import pytest
+from matplotlib import pyplot
+from matplotlib.colors import to_hex
+from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from flowbook import plots
+from flowbook.plots import style
+
+# One small call of each public plot function: add a line for yours.
+EXAMPLES: dict[str, Callable[[], Figure]] = {}
+
+
+@style.styled
+def _two_panels() -> Figure:
+    drawn, (left, right) = style.figure(1, 2)
+    left.plot([0, 1], [0, 1], label="late")
+    left.legend()
+    right.pcolormesh([[0.0, 1.0], [1.0, 0.0]], cmap=style.DENSITY)
+    return drawn
+
+
+def test_every_public_function_has_an_example():
+    public = {name for name, _ in getmembers(plots, isfunction) if name[0] != "_"}
+    assert public == set(EXAMPLES)
+
+
+@pytest.mark.parametrize("draw", EXAMPLES.values(), ids=EXAMPLES)
+def test_a_plot_returns_a_figure_and_changes_nothing_global(draw):
+    settings, registered = dict(matplotlib.rcParams), pyplot.get_fignums()
+    drawn = draw()
+    assert isinstance(drawn, style.PageFigure)
+    assert drawn.axes, "a figure without a panel shows nothing"
+    assert drawn.get_figwidth() <= style.WIDTH
+    assert dict(matplotlib.rcParams) == settings
+    assert pyplot.get_fignums() == registered
+
+
+@pytest.mark.parametrize("draw", EXAMPLES.values(), ids=EXAMPLES)
+def test_no_text_of_a_plot_is_black_or_white(draw):
+    texts = [text for text in draw().findobj(Text) if text.get_text()]
+    colours = {to_hex(text.get_color()) for text in texts}
+    assert not colours & {"#000000", "#ffffff"}, "is the function styled?"
+
+
+def test_a_figure_shows_itself_as_svg_and_png_without_side_effects():
+    settings = dict(matplotlib.rcParams)
+    data, metadata = _two_panels()._repr_mimebundle_()
+    assert data["image/svg+xml"].startswith("<?xml")
+    assert data["image/png"].startswith("iVBOR")
+    assert metadata["image/png"]["width"] == round(96 * style.WIDTH)
+    assert dict(matplotlib.rcParams) == settings
+
+
+def test_drawing_twice_gives_the_same_file():
+    assert _two_panels().to_bytes("svg") == _two_panels().to_bytes("svg")
+
+
+def test_panels_shrink_to_the_column_and_keep_their_shape():
+    drawn, axes = style.figure(2, 4, size=(3.2, 2.6))
+    assert len(axes) == 8
+    assert drawn.get_figwidth() == pytest.approx(style.WIDTH)
+    assert drawn.get_figheight() == pytest.approx(2 * 2.6 * style.WIDTH / 12.8)
+
+
+def _luminance(colour: str) -> float:
+    channels = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (
+        c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels
+    )
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("page", ["#ffffff", "#121212"])
+@pytest.mark.parametrize("colour", style.CYCLE)
+def test_every_colour_has_contrast_three_to_one_on_both_pages(colour, page):
+    light, dark = sorted([_luminance(colour), _luminance(page)], reverse=True)
+    assert (light + 0.05) / (dark + 0.05) >= 3.0
