@@ -1,0 +1,151 @@
+"""What a density is: a log-density, a sampler, an entropy; and quadrature on a box."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from operator import index
+
+import torch
+from torch import Tensor
+
+Box = tuple[tuple[float, float], ...]
+
+# Grids are evaluated in pieces of this many points, to bound the memory they take.
+CHUNK = 1 << 16
+
+
+class Density(ABC):
+    """A density on R^dim that can be evaluated and sampled.
+
+    A new density sets `dim` and `bounds`, and writes `log_prob` and `_draw`:
+
+        class Exponential(Density):
+            dim, bounds = 1, ((0.0, 40.0),)
+
+            def log_prob(self, x):
+                return torch.where(x >= 0, -x, -torch.inf).squeeze(-1)
+
+            def _draw(self, n, generator, dtype):
+                return -torch.log1p(-uniform(generator, dtype, n, 1))
+
+    Its entropy then comes by quadrature, for dim 1 and 2, if the density is smooth on
+    `bounds`; a closed form, where there is one, overrides `entropy`.
+
+    Shapes: log_prob maps (..., dim) to (...); sample returns (n, dim).
+    """
+
+    dim: int
+    bounds: Box  # holds the mass but for about 1e-8: for quadrature
+
+    @property
+    def view(self) -> Box:
+        """The box that a plot shows; smaller than `bounds` where tails are long."""
+        return self.bounds
+
+    @abstractmethod
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Return log p(x) in nats, -inf outside the support.
+
+        Shapes: (..., dim) to (...); the dtype and the device are those of x.
+        """
+
+    @abstractmethod
+    def _draw(self, n: int, generator: torch.Generator, dtype: torch.dtype) -> Tensor:
+        """Draw n samples, shape (n, dim), with this generator and on its device."""
+
+    @torch.no_grad()
+    def sample(
+        self, n: int, seed: int | torch.Generator, dtype: torch.dtype | None = None
+    ) -> Tensor:
+        """Draw n independent samples, shape (n, dim), on the generator's device.
+
+        An int seeds a new generator on torch's default device, so that the same int
+        gives the same samples; a generator is advanced. The dtype is torch's default
+        one if none is given.
+        """
+        if not isinstance(seed, torch.Generator):
+            number = index(seed)
+            seed = torch.Generator(torch.get_default_device()).manual_seed(number)
+        return self._draw(n, seed, dtype or torch.get_default_dtype())
+
+    @torch.no_grad()
+    def entropy(self) -> float:
+        """Return the entropy -E[log p(x)] in nats.
+
+        This is the midpoint rule on `bounds`, in float64, on grids twice as fine each
+        time until two agree to 1e-8. The rule converges faster than any power of the
+        spacing for a smooth density that vanishes at the bounds.
+
+        Raises ArithmeticError if the grids do not agree or the mass is not 1.
+        """
+        if self.dim > 2:
+            raise NotImplementedError(
+                f"quadrature serves 1 and 2 dimensions, got {self.dim}: "
+                "write entropy() for this density"
+            )
+        previous = torch.full((2,), torch.nan, dtype=torch.float64)
+        for points in 2 ** torch.arange(10, 18) if self.dim == 1 else _PLANE_GRIDS:
+            value = integrate(self._mass_and_surprise, self.bounds, int(points))
+            if (value - previous).abs().max() < 1e-8:
+                break
+            previous = value
+        else:
+            raise ArithmeticError(f"{type(self).__name__}: quadrature did not converge")
+        mass, entropy = value.tolist()
+        if abs(mass - 1) > 1e-6:
+            raise ArithmeticError(
+                f"{type(self).__name__} should have mass 1 on its bounds, got {mass}"
+            )
+        return entropy
+
+    def _mass_and_surprise(self, x: Tensor) -> Tensor:
+        log_prob = self.log_prob(x)
+        # xlogy has the limit 0 log 0 = 0, where -inf * 0 would be NaN.
+        return torch.stack(
+            [log_prob.exp(), -torch.xlogy(log_prob.exp(), log_prob.exp())]
+        )
+
+    def _expect_dim(self, x: Tensor) -> None:
+        """Refuse points of another dimension, which broadcasting would let pass."""
+        if x.ndim == 0 or x.shape[-1] != self.dim:
+            raise ValueError(
+                f"{type(self).__name__} expects points of shape (..., {self.dim}), "
+                f"got {tuple(x.shape)}"
+            )
+
+
+_PLANE_GRIDS = (128, 256, 512, 1024, 2048)
+
+
+def midpoints(
+    bounds: Box, points: int, dtype: torch.dtype | None = None
+) -> tuple[Tensor, float]:
+    """Cut a box into points^dim equal cells; return their centres and their volume.
+
+    Shapes: the centres are (points ** dim, dim); the last dimension varies fastest.
+    """
+    dtype = dtype or torch.get_default_dtype()
+    unit = (torch.arange(points, dtype=dtype) + 0.5) / points
+    axes = [low + (high - low) * unit for low, high in bounds]
+    volume = 1.0
+    for low, high in bounds:
+        volume *= (high - low) / points
+    return torch.cartesian_prod(*axes).reshape(-1, len(bounds)), volume
+
+
+def integrate(function: Callable[[Tensor], Tensor], bounds: Box, points: int) -> Tensor:
+    """Integrate a function over a box by the midpoint rule, in float64.
+
+    The function maps (n, dim) to (..., n); the result has shape (...).
+    """
+    centres, volume = midpoints(bounds, points, torch.float64)
+    return sum(function(part).sum(-1) for part in centres.split(CHUNK)) * volume
+
+
+def normal(generator: torch.Generator, dtype: torch.dtype, *shape: int) -> Tensor:
+    """Draw standard normal numbers on the generator's device."""
+    return torch.randn(shape, generator=generator, dtype=dtype, device=generator.device)
+
+
+def uniform(generator: torch.Generator, dtype: torch.dtype, *shape: int) -> Tensor:
+    """Draw numbers uniform on [0, 1) on the generator's device."""
+    return torch.rand(shape, generator=generator, dtype=dtype, device=generator.device)
