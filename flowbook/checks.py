@@ -1,0 +1,317 @@
+"""Checks that teach: they say what was expected, and which mistake a result looks like.
+
+A check knows the true value, and what each typical mistake would have produced on the
+same inputs. A wrong result is compared with all of these, so the message can be "this
+is what one gets without the absolute value" rather than "not equal".
+"""
+
+from collections.abc import Callable, Iterable
+from math import sqrt
+from typing import Any, NamedTuple, NoReturn
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+RTOL, ATOL = 1e-4, 1e-5
+"""Default tolerances, for float32 and float64: four digits, or 1e-5 near zero."""
+
+KS_LIMIT = 2.6
+"""A right sampler fails, sqrt(n) * distance > KS_LIMIT, with probability 3e-6."""
+
+
+class Mistake(NamedTuple):
+    """A known mistake: its name, a hint, and what it would have produced.
+
+    `value` is a tensor, array, list or number of any shape, NaN and infinity included,
+    or a function without arguments that makes it. In `check_samples` it is the
+    distribution function that wrong samples follow, cdf(x) -> probabilities.
+    """
+
+    name: str
+    hint: str
+    value: Any
+
+    def giving(self, value: Any) -> "Mistake":
+        """Return the same mistake with what it produces on other inputs."""
+        return self._replace(value=value)
+
+
+class CheckFailed(AssertionError):  # noqa: N818 - it is what a student reads
+    """A result is not what was asked for; the text has a line for each attribute.
+
+    The lines "Idea:", "Problem:", "Looks like:" and "Hint:" come in this order, and
+    those without content are left out.
+    """
+
+    def __init__(
+        self,
+        idea: str,
+        problem: str,
+        mistake: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        self.idea, self.problem = _one_line(idea), _one_line(problem)
+        self.mistake = _one_line(mistake) if mistake else None
+        self.hint = _one_line(hint) if hint else None
+        labels = ("Idea", "Problem", "Looks like", "Hint")
+        texts = (self.idea, self.problem, self.mistake, self.hint)
+        lines = zip(labels, texts, strict=True)
+        super().__init__("\n".join(f"{label}: {text}" for label, text in lines if text))
+
+
+def check(
+    got: object,
+    expected: Tensor | np.ndarray | float,
+    *,
+    idea: str,
+    mistakes: Iterable[Mistake] = (),
+    rtol: float = RTOL,
+    atol: float = ATOL,
+) -> None:
+    """Raise CheckFailed unless `got` is `expected`: type, shape, dtype, values.
+
+    Values agree if |got - expected| <= atol + rtol * |expected|; integers and truth
+    values must be equal, and infinities the same. The device does not matter.
+
+    Every mistake is computed on every call, also when the result is right: one that
+    cannot be told from the truth, or from another, on these inputs is an error of the
+    check's author, which the reference solution must bring to light.
+
+    Raises:
+        CheckFailed: the result is wrong.
+        ValueError: the check is badly designed: nothing to compare (`expected` is
+            empty or has NaN), or two of truth and mistakes have the same value.
+    """
+    truth = _truth(expected)
+    known = [(mistake, _value(mistake)) for mistake in mistakes]
+    _refuse_ambiguous(truth, known, rtol, atol)
+    numbers = _plain(got)
+    problem = _kind_problem(got, _kind(expected), truth.shape)
+    if problem is None and getattr(got, "dtype", None) != getattr(
+        expected, "dtype", None
+    ):
+        problem = f"expected dtype {expected.dtype}, got {got.dtype}."
+    problem = problem or _value_problem(numbers, truth, rtol, atol)
+    if problem:
+        alike = (m for m, value in known if _same(numbers, value, rtol, atol))
+        _fail(idea, problem, next(alike, None))
+
+
+def check_samples(
+    got: object,
+    cdf: Callable[[Tensor], Tensor],
+    *,
+    shape: tuple[int, ...],
+    idea: str,
+    mistakes: Iterable[Mistake] = (),
+) -> None:
+    """Raise CheckFailed unless the tensor `got` holds independent draws from `cdf`.
+
+    The test is that of Kolmogorov and Smirnov: the largest distance between the
+    samples' distribution function and `cdf`, times sqrt(n), must stay below KS_LIMIT;
+    n is the number of samples in `shape`. Seed the sampler, or give it base samples,
+    so that a second run judges alike. Of the mistakes that fit, the closest is named.
+
+    Raises:
+        CheckFailed: the samples have another shape, are not finite, or do not fit.
+        ValueError: fewer than 1000 samples, or a mistake fits the right samples too.
+    """
+    if torch.Size(shape).numel() < 1000:
+        raise ValueError(f"check_samples needs 1000 samples or more, not {shape}.")
+    problem = _kind_problem(got, "a tensor", shape)
+    if problem:
+        _fail(idea, problem)
+    samples = _plain(got)
+    if not np.isfinite(samples).all():
+        _fail(idea, "some samples are not finite numbers.")
+    limit = KS_LIMIT / sqrt(samples.size)
+    distance = _ks_distance(samples, cdf)
+    known = [(_ks_distance(samples, mistake.value), mistake) for mistake in mistakes]
+    closest, mistake = min(known, key=lambda pair: pair[0], default=(1.0, None))
+    if distance <= limit and closest <= limit:
+        raise ValueError(
+            f"The right samples fit the mistake {mistake.name!r} too: "
+            "choose other parameters or more samples."
+        )
+    if distance > limit:
+        problem = (
+            f"the distribution of these {samples.size} samples is {distance:.3f} away "
+            f"from the right one, where chance explains {limit:.3f}."
+        )
+        _fail(idea, problem, mistake if closest <= limit else None)
+
+
+def check_raises(
+    call: Callable[[], object],
+    expected: type[Exception],
+    *,
+    idea: str,
+    mistakes: Iterable[Mistake] = (),
+) -> None:
+    """Raise CheckFailed unless `call()` raises `expected`.
+
+    An answer that is not written yet (NotImplementedError) never counts. When `call`
+    returns, its result is compared with the mistakes' values.
+
+    Raises:
+        CheckFailed: nothing, or something else, was raised.
+        ValueError: `expected` is so wide that every unsolved answer raises it.
+    """
+    if issubclass(NotImplementedError, expected) and expected is not RuntimeError:
+        raise ValueError(f"Every unsolved answer raises {expected.__name__}.")
+    try:
+        got = call()
+    except Exception as error:
+        if isinstance(error, expected) and not isinstance(error, NotImplementedError):
+            return
+        problem = f"expected {expected.__name__}, got {type(error).__name__}."
+        raise CheckFailed(idea, problem) from error
+    numbers = _plain(got)
+    alike = (m for m in mistakes if _same(numbers, _value(m), RTOL, ATOL))
+    problem = f"expected {expected.__name__}, got {_describe(got)} and no error."
+    _fail(idea, problem, next(alike, None))
+
+
+def _fail(idea: str, problem: str, mistake: Mistake | None = None) -> NoReturn:
+    name, hint = (mistake.name, mistake.hint) if mistake else (None, None)
+    raise CheckFailed(idea, problem, name, hint)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+# Exact types: a subclass, or a method that hangs on the object, could redefine what
+# equality means. So no method of a result is called before it is detached.
+_KINDS = {
+    Tensor: "a tensor",
+    nn.Parameter: "a tensor",
+    np.ndarray: "an array",
+    bool: "a truth value",
+    np.bool_: "a truth value",
+    int: "a number",
+    float: "a number",
+}
+_KINDS |= {
+    scalar: "a number" for scalar in np.sctypeDict.values() if scalar not in _KINDS
+}
+
+
+def _kind(value: object) -> str | None:
+    return _KINDS.get(type(value))
+
+
+def _describe(value: object) -> str:
+    kind = _kind(value)
+    if kind in ("a tensor", "an array"):
+        return f"{kind} of shape {tuple(value.shape)}"
+    if value is None:
+        return "None (does the function return its result?)"
+    return kind or f"an object of type {type(value).__name__}"
+
+
+def _plain(value: object) -> np.ndarray | None:
+    """Return the bare numbers as a new array, None if they are no real numbers.
+
+    Floating-point numbers become float64, so that tolerances mean the same for all.
+    """
+    if _kind(value) == "a tensor":
+        value = Tensor.detach(value)
+        if value.layout != torch.strided or value.is_meta or value.is_complex():
+            return None
+        value = value.resolve_neg().cpu()
+        value = (value.double() if value.is_floating_point() else value).numpy()
+    elif _kind(value) is None:
+        return None
+    array = np.array(value)
+    if array.dtype.kind not in "biuf":
+        return None
+    return array.astype(np.float64) if array.dtype.kind == "f" else array
+
+
+def _truth(expected: object) -> np.ndarray:
+    truth = _plain(expected)
+    if truth is None:
+        raise ValueError(f"expected must be real numbers, not {_describe(expected)}.")
+    if truth.size == 0:
+        raise ValueError("expected is empty: everything would pass.")
+    if np.isnan(truth).any():
+        raise ValueError("expected has NaN, which nothing equals.")
+    return truth
+
+
+def _value(mistake: Mistake) -> np.ndarray:
+    value = mistake.value() if callable(mistake.value) else mistake.value
+    numbers = _plain(np.array(value) if type(value) is list else value)
+    if numbers is None:
+        raise ValueError(f"The mistake {mistake.name!r} has no real numbers as value.")
+    return numbers
+
+
+def _refuse_ambiguous(
+    truth: np.ndarray,
+    known: list[tuple[Mistake, np.ndarray]],
+    rtol: float,
+    atol: float,
+) -> None:
+    named = [("the truth", truth)]
+    for mistake, value in known:
+        for name, other in named:
+            if _same(value, other, rtol, atol):
+                raise ValueError(
+                    f"The mistake {mistake.name!r} gives the same as {name} on these "
+                    "inputs: choose inputs on which they differ, or leave it out."
+                )
+        named.append((repr(mistake.name), value))
+
+
+def _close(got: np.ndarray, other: np.ndarray, rtol: float, atol: float) -> np.ndarray:
+    if "f" in (got.dtype.kind, other.dtype.kind):
+        return np.isclose(got, other, rtol=rtol, atol=atol, equal_nan=True)
+    return got == other
+
+
+def _same(got: np.ndarray | None, other: np.ndarray, rtol: float, atol: float) -> bool:
+    if got is None or got.shape != other.shape:
+        return False
+    return bool(_close(got, other, rtol, atol).all())
+
+
+def _kind_problem(got: object, kind: str, shape: tuple[int, ...]) -> str | None:
+    """Say what is wrong with the type or the shape, None if nothing."""
+    if _kind(got) != kind:
+        asked = f"{kind} of shape {shape}" if shape else kind
+        return f"expected {asked}, got {_describe(got)}."
+    if _plain(got) is None:
+        return f"expected {kind}, dense and of real numbers."
+    if kind in ("a tensor", "an array") and tuple(got.shape) != tuple(shape):
+        return f"expected shape {tuple(shape)}, got {tuple(got.shape)}."
+    return None
+
+
+def _value_problem(
+    got: np.ndarray, truth: np.ndarray, rtol: float, atol: float
+) -> str | None:
+    """Say where the values differ, None if nowhere."""
+    wrong = ~_close(got, truth, rtol, atol)
+    if not wrong.any():
+        return None
+    expected, value = truth[wrong][0], got[wrong][0]
+    if truth.dtype.kind == "f":
+        expected, value = f"{expected:.6g}", f"{value:.6g}"
+    if not truth.ndim:
+        return f"expected {expected}, got {value}."
+    index = ", ".join(map(str, np.argwhere(wrong)[0]))
+    return (
+        f"{wrong.sum()} of {wrong.size} values differ; "
+        f"at index {index} expected {expected}, got {value}."
+    )
+
+
+def _ks_distance(samples: np.ndarray, cdf: Callable[[Tensor], Tensor]) -> float:
+    """Return the largest gap between the samples' distribution function and cdf."""
+    samples = np.sort(samples.ravel())
+    steps = np.arange(samples.size + 1) / samples.size
+    right = _plain(cdf(torch.as_tensor(samples)))
+    return float(max((steps[1:] - right).max(), (right - steps[:-1]).max()))
