@@ -1,0 +1,148 @@
+"""The class's scores: the tests' (from the journal) and people's (from the gradebook).
+
+Feedback, report and export all read the class here, so that they never disagree.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from nbgrader.api import MissingEntry
+from sqlalchemy import make_url
+
+from autograder.course import Course
+from autograder.model import CellResult, Outcome, Result
+
+NOT_GRADED = "This submission has not been graded yet: run `autograder grade` again."
+
+
+@dataclass(frozen=True)
+class Score:
+    """The points of one graded cell; `points` is None while it waits for a person."""
+
+    cell: CellResult
+    points: float | None
+    comment: str | None = None  # the instructor's
+
+    @property
+    def full(self) -> bool:
+        """Whether all points were given."""
+        return self.points is not None and self.points >= self.cell.max_points
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One student's result with the scores that people gave put in."""
+
+    result: Result
+    scores: tuple[Score, ...]
+
+    @property
+    def graded(self) -> bool:
+        """Whether there is a score at all."""
+        return self.result.outcome is Outcome.GRADED
+
+    @property
+    def points(self) -> float | None:
+        """The sum of the points so far; None for what was not graded, never zero."""
+        given = sum(score.points or 0.0 for score in self.scores)
+        return given if self.graded else None
+
+    @property
+    def waiting(self) -> float:
+        """The points that wait for a person."""
+        waits = (score for score in self.scores if score.points is None)
+        return sum(score.cell.max_points for score in waits) if self.graded else 0.0
+
+    @property
+    def exercises(self) -> list[tuple[str, tuple[Score, ...]]]:
+        """The scores by exercise: neighbours with one title belong together."""
+        groups = groupby(self.scores, key=lambda score: score.cell.title)
+        return [(title, tuple(scores)) for title, scores in groups]
+
+
+@dataclass(frozen=True)
+class _Given:
+    """What the gradebook holds for one cell of one student."""
+
+    auto: float | None
+    manual: float | None
+    extra: float
+    comment: str | None
+
+
+def read_class(course: Course, assignment: str) -> list[Scored]:
+    """Everybody who handed something in, by name; nobody is left out.
+
+    A submission whose entry in the journal is missing or damaged is a failure of the
+    grader, and is listed as one.
+    """
+    given = dict(_given(course, assignment))
+    journal = (course.root / "results" / assignment).glob("*.json")
+    students = {path.stem for path in journal} | set(course.students(assignment))
+    return [
+        _scored(_result(course, assignment, student), given)
+        for student in sorted(students)
+    ]
+
+
+def absent(course: Course, assignment: str) -> list[str]:
+    """The students in the gradebook who handed nothing in, sorted."""
+    if not _has_gradebook(course):
+        return []
+    present = {each.result.student for each in read_class(course, assignment)}
+    with course.gradebook() as gradebook:
+        return sorted({student.id for student in gradebook.students} - present)
+
+
+def _result(course: Course, assignment: str, student: str) -> Result:
+    found = course.result(assignment, student)
+    return found or Result(student, assignment, Outcome.FAILED, reason=NOT_GRADED)
+
+
+def _scored(result: Result, given: dict[tuple[str, str], _Given]) -> Scored:
+    pairs = (
+        (cell, given.get((result.student, cell.grade_id))) for cell in result.cells
+    )
+    return Scored(result, tuple(_score(cell, grade) for cell, grade in pairs))
+
+
+def _score(cell: CellResult, given: _Given | None) -> Score:
+    """A person's score goes before the tests'; a blank derivation has its zero."""
+    if given is None:
+        return Score(cell, None if cell.manual else cell.points)
+    points = given.auto if cell.manual else cell.points
+    points = points if given.manual is None else given.manual
+    points = points if points is None else points + given.extra
+    return Score(cell, points, given.comment)
+
+
+def _given(course: Course, assignment: str) -> Iterator[tuple[tuple[str, str], _Given]]:
+    if not _has_gradebook(course):
+        return
+    with course.gradebook() as gradebook:
+        try:
+            submissions = gradebook.assignment_submissions(assignment)
+        except MissingEntry:
+            return
+        for notebook in (book for each in submissions for book in each.notebooks):
+            said = {each.name: each.manual_comment for each in notebook.comments}
+            for grade in notebook.grades:
+                yield (
+                    (notebook.student.id, grade.name),
+                    _Given(
+                        grade.auto_score,
+                        grade.manual_score,
+                        grade.extra_credit or 0.0,
+                        said.get(grade.name),
+                    ),
+                )
+
+
+def _has_gradebook(course: Course) -> bool:
+    """Reading must not make an empty gradebook where there is none."""
+    url = make_url(course.url)
+    if not url.drivername.startswith("sqlite"):
+        return True
+    return url.database is not None and Path(url.database).is_file()
