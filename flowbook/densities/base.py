@@ -12,6 +12,12 @@ Box = tuple[tuple[float, float], ...]
 # Grids are evaluated in pieces of this many points, to bound the memory they take.
 CHUNK = 1 << 16
 
+# Points a side of the grids of Density.entropy, by dimension.
+GRIDS = {
+    1: (1 << 10, 1 << 12, 1 << 14, 1 << 16, 1 << 18),
+    2: (128, 256, 512, 1024, 2048),
+}
+
 
 class Density(ABC):
     """A density on R^dim that can be evaluated and sampled.
@@ -71,8 +77,8 @@ class Density(ABC):
     def entropy(self) -> float:
         """Return the entropy -E[log p(x)] in nats.
 
-        This is the midpoint rule on `bounds`, in float64, on grids twice as fine each
-        time until two agree to 1e-8. The rule converges faster than any power of the
+        This is the midpoint rule on `bounds`, in float64, on finer and finer grids
+        until two agree to 1e-7. The rule converges faster than any power of the
         spacing for a smooth density that vanishes at the bounds.
 
         Raises ArithmeticError if the grids do not agree or the mass is not 1.
@@ -83,9 +89,9 @@ class Density(ABC):
                 "write entropy() for this density"
             )
         previous = torch.full((2,), torch.nan, dtype=torch.float64)
-        for points in 2 ** torch.arange(10, 18) if self.dim == 1 else _PLANE_GRIDS:
-            value = integrate(self._mass_and_surprise, self.bounds, int(points))
-            if (value - previous).abs().max() < 1e-8:
+        for points in GRIDS[self.dim]:
+            value = integrate(self._mass_and_surprise, self.bounds, points)
+            if (value - previous).abs().max() < 1e-7:
                 break
             previous = value
         else:
@@ -93,16 +99,16 @@ class Density(ABC):
         mass, entropy = value.tolist()
         if abs(mass - 1) > 1e-6:
             raise ArithmeticError(
-                f"{type(self).__name__} should have mass 1 on its bounds, got {mass}"
+                f"{type(self).__name__} should have mass 1 on its bounds, got {mass:.6f}"
             )
         return entropy
 
     def _mass_and_surprise(self, x: Tensor) -> Tensor:
         log_prob = self.log_prob(x)
-        # xlogy has the limit 0 log 0 = 0, where -inf * 0 would be NaN.
-        return torch.stack(
-            [log_prob.exp(), -torch.xlogy(log_prob.exp(), log_prob.exp())]
-        )
+        mass = log_prob.exp()
+        # 0 log 0 has the limit 0, where 0 · -inf would be NaN.
+        surprise = torch.where(mass > 0, -mass * log_prob, 0)
+        return torch.stack([mass, surprise])
 
     def _expect_dim(self, x: Tensor) -> None:
         """Refuse points of another dimension, which broadcasting would let pass."""
@@ -111,9 +117,6 @@ class Density(ABC):
                 f"{type(self).__name__} expects points of shape (..., {self.dim}), "
                 f"got {tuple(x.shape)}"
             )
-
-
-_PLANE_GRIDS = (128, 256, 512, 1024, 2048)
 
 
 def midpoints(

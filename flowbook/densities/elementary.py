@@ -71,7 +71,7 @@ class UniformBox(Density):
         self._expect_dim(x)
         low, high = x.new_tensor(self.bounds).unbind(-1)
         inside = ((x >= low) & (x <= high)).all(-1)
-        return torch.where(inside, -self.log_volume, -torch.inf).to(x.dtype)
+        return torch.where(inside, x.new_tensor(-self.log_volume), -torch.inf)
 
     def _draw(self, n: int, generator: torch.Generator, dtype: torch.dtype) -> Tensor:
         unit = uniform(generator, dtype, n, self.dim)

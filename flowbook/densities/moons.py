@@ -48,6 +48,7 @@ class TwoMoons(Density):
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Return log p(x) in nats, (..., 2) to (...)."""
+        self._expect_dim(x)
         first, second = x.unbind(-1)
         upper = self._log_half_circle(first, second)
         lower = self._log_half_circle(1 - first, 0.5 - second)

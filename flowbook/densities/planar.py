@@ -33,7 +33,7 @@ class Checkerboard(Density):
         self._expect_dim(x)
         filled = (x / 2).floor().sum(-1).remainder(2) == 0
         inside = ((x >= -4) & (x < 4)).all(-1)
-        return torch.where(filled & inside, -math.log(32), -torch.inf).to(x.dtype)
+        return torch.where(filled & inside, x.new_tensor(-math.log(32)), -torch.inf)
 
     def _draw(self, n: int, generator: torch.Generator, dtype: torch.dtype) -> Tensor:
         column = torch.floor(4 * uniform(generator, dtype, n))
@@ -94,49 +94,61 @@ class Rings(Density):
 class Pinwheel(Density):
     """Bent arms around a centre, made by turning a normal by an angle set by radius.
 
-    A point u ~ N((2, 0), diag(spread²)) is turned by 2πk/arms, for a random arm k, and
-    then by twist · (|u| - 2). A turn by an angle that depends on the radius alone
-    moves every circle onto itself and preserves area: its Jacobian has determinant 1.
-    The entropy is therefore that of the straight arms.
+    A point u ~ N((centre, 0), diag(spread²)) is turned by 2πk/arms, for a random arm
+    k, and then by twist · (|u| - centre). A turn by an angle that depends on the radius
+    alone moves every circle onto itself and preserves area: its Jacobian has
+    determinant 1. The entropy is therefore that of the straight arms.
 
     Shapes: log_prob maps (..., 2) to (...); sample returns (n, 2).
     """
 
     dim = 2
-    spread = (0.5, 0.15)
 
-    def __init__(self, arms: int = 5, twist: float = 1.2) -> None:
+    def __init__(
+        self,
+        arms: int = 5,
+        twist: float = 1.2,
+        centre: float = 2.0,
+        spread: tuple[float, float] = (0.5, 0.15),
+    ) -> None:
         if arms < 1:
             raise ValueError(f"a pinwheel has at least 1 arm, got {arms}")
         self.arms, self.twist = arms, twist
-        self.bounds = ((-5.0, 5.0), (-5.0, 5.0))
+        self.centre, self.spread = centre, spread
+        self.bounds = self._box(REACH)
 
     @property
     def view(self) -> Box:
         """The box that a plot shows."""
-        return ((-3.8, 3.8), (-3.8, 3.8))
+        return self._box(SIGHT)
+
+    def _box(self, reach: float) -> Box:
+        edge = math.hypot(self.centre + reach * self.spread[0], reach * self.spread[1])
+        return ((-edge, edge), (-edge, edge))
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Return log p(x) in nats, (..., 2) to (...)."""
         self._expect_dim(x)
-        straight = turn(x, -self.twist * (_norm(x) - 2))
+        straight = turn(x, -self.twist * (_norm(x) - self.centre))
         arms = 2 * math.pi / self.arms * torch.arange(self.arms, device=x.device)
         u = turn(straight.unsqueeze(-2), -arms.to(x))
-        z = (u - u.new_tensor([2.0, 0.0])) / u.new_tensor(self.spread)
+        z = (u - u.new_tensor([self.centre, 0.0])) / u.new_tensor(self.spread)
         log_parts = -0.5 * z.square().sum(-1) - math.log(math.prod(self.spread))
         return log_parts.logsumexp(-1) - LOG_2PI - math.log(self.arms)
 
     def _draw(self, n: int, generator: torch.Generator, dtype: torch.dtype) -> Tensor:
         z = normal(generator, dtype, n, 2)
-        u = z.new_tensor([2.0, 0.0]) + z.new_tensor(self.spread) * z
+        u = z.new_tensor([self.centre, 0.0]) + z.new_tensor(self.spread) * z
         arm = torch.floor(self.arms * uniform(generator, dtype, n))
-        return turn(u, 2 * math.pi / self.arms * arm + self.twist * (_norm(u) - 2))
+        return turn(
+            u, 2 * math.pi / self.arms * arm + self.twist * (_norm(u) - self.centre)
+        )
 
     def entropy(self) -> float:
         """Return the entropy of the straight arms, by quadrature, to 1e-8."""
         if self.twist == 0:
             return super().entropy()
-        return Pinwheel(self.arms, twist=0.0).entropy()
+        return Pinwheel(self.arms, 0.0, self.centre, self.spread).entropy()
 
 
 def turn(x: Tensor, angle: Tensor) -> Tensor:
@@ -170,6 +182,7 @@ class Banana(Density):
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Return log p(x) in nats, (..., 2) to (...)."""
+        self._expect_dim(x)
         first, second = x.unbind(-1)
         noise = 2 * (second - first.square() / 2)
         return -0.5 * (first.square() + noise.square()) - LOG_2PI + math.log(2)
