@@ -25,6 +25,7 @@ from flowbook.elementwise import (
 from flowbook.flow import Flow, Inverse, Layer
 from flowbook.linear import PLU, ActNorm, Diagonal, Householder, Permutation, Triangular
 from flowbook.piecewise import LeakyReLU, PiecewiseLinear, SquareRootBins
+from flowbook.splines import RationalQuadraticSpline
 
 LAYERS: dict[str, Callable[[int], Layer]] = {
     "diagonal": lambda dim: Diagonal((-1.5) ** torch.arange(1, dim + 1)),
@@ -36,6 +37,7 @@ LAYERS: dict[str, Callable[[int], Layer]] = {
     "leaky ReLU": lambda dim: LeakyReLU(),
     "piecewise linear": lambda dim: PiecewiseLinear(torch.full((dim, 5), 0.2)),
     "square-root bins": lambda dim: SquareRootBins(torch.full((dim, 5), 0.2)),
+    "rational-quadratic spline": lambda dim: RationalQuadraticSpline(dim, bound=2),
     "affine coupling": lambda dim: AffineCoupling(torch.arange(dim) % 2, hidden=16),
     "elementwise affine": lambda dim: ElementwiseAffine(
         torch.randn(dim), (-1.5) ** torch.arange(dim)
