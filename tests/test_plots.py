@@ -5,6 +5,7 @@ from inspect import getmembers, isfunction
 
 import matplotlib
 import pytest
+import torch
 from matplotlib import pyplot
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
@@ -14,7 +15,23 @@ from flowbook import plots
 from flowbook.plots import style
 
 # One small call of each public plot function: add a line for yours.
-EXAMPLES: dict[str, Callable[[], Figure]] = {}
+GRID = torch.linspace(-2.0, 2.0, 41)
+BELL = torch.exp(-GRID.square() / 2)
+EXAMPLES: dict[str, Callable[[], Figure]] = {
+    "change_of_variables": lambda: plots.change_of_variables(
+        GRID, BELL, 2 * GRID, 2 * GRID, BELL / 2, GRID[::10]
+    ),
+    "chapter_map": lambda: plots.chapter_map(
+        {"Start": ["0 Zero"], "Road": ["1 One", "2 Two"], "End": ["3 Three"]}, {0, 2}
+    ),
+    "density_curves": lambda: plots.density_curves(GRID, {"p": BELL}, GRID, 1.0),
+    "learned_map": lambda: plots.learned_map(GRID, {"map": 2 * GRID}, {"p": BELL}),
+    "map_family": lambda: plots.map_family(GRID, {"a": 2 * GRID}, {"a": BELL / 2}),
+    "operation_counts": lambda: plots.operation_counts([1, 2], {"LU": [1, 6]}),
+    "strips": lambda: plots.strips(
+        GRID, BELL, 2 * GRID, BELL / 2, GRID[::10], 2 * GRID[::10]
+    ),
+}
 
 
 @style.styled
@@ -38,6 +55,7 @@ def test_a_plot_returns_a_figure_and_changes_nothing_global(draw):
     assert isinstance(drawn, style.PageFigure)
     assert drawn.axes, "a figure without a panel shows nothing"
     assert drawn.get_figwidth() <= style.WIDTH
+    assert drawn.to_bytes("png")
     assert dict(matplotlib.rcParams) == settings
     assert pyplot.get_fignums() == registered
 

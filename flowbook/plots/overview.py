@@ -1,0 +1,101 @@
+"""Plots of chapter 0: the map of the chapters, and what a determinant costs."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
+
+from flowbook.plots.style import (
+    BLUE,
+    GREEN,
+    GREY,
+    ORANGE,
+    RED,
+    SMALL,
+    TEXT,
+    WIDTH,
+    figure,
+    styled,
+)
+
+ROW = 0.34  # inches that one chapter takes
+
+
+@styled
+def chapter_map(
+    roads: Mapping[str, Sequence[str]], written: Collection[int] = ()
+) -> Figure:
+    """Draw the book's chapters as roads that leave one box and end in another.
+
+    The first and the last entry of `roads` are the boxes at the top and the bottom,
+    those between are columns, left to right. A chapter is "number title"; those whose
+    number is in `written` stand on a filled box, the others on an empty one.
+    """
+    first, *columns, last = roads.items()
+    length = max(len(chapters) for _, chapters in columns)
+    rows = len(first[1]) + length + len(last[1]) + 4.4
+    drawn, (axis,) = figure(size=(WIDTH, ROW * rows))
+    axis.set(xlim=(0, len(columns)), ylim=(rows, 0))
+    axis.axis("off")
+    middle = len(columns) / 2
+    down = _road(axis, middle, 0.5, first, GREY, written)
+    for k, (column, colour) in enumerate(zip(columns, _COLOURS, strict=False)):
+        _arrow(axis, (middle, down - 0.4), (k + 0.5, down + 0.9), colour)
+        end = _road(axis, k + 0.5, down + 1.4, column, colour, written)
+        _arrow(axis, (k + 0.5, end - 0.4), (middle, rows - len(last[1]) - 1.1), colour)
+    _road(axis, middle, rows - len(last[1]) - 0.6, last, GREY, written)
+    return drawn
+
+
+_COLOURS = (BLUE, ORANGE, GREEN, RED)
+
+
+def _road(
+    axis: Axes,
+    centre: float,
+    top: float,
+    road: tuple[str, Sequence[str]],
+    colour: str,
+    written: Collection[int],
+) -> float:
+    """Draw a heading and its chapters downwards; return where the next row would be."""
+    heading, chapters = road
+    place = {"ha": "center", "va": "center"}
+    axis.text(centre, top, heading, color=colour, weight="bold", size=TEXT, **place)
+    for row, chapter in enumerate(chapters, start=1):
+        is_written = int(chapter.split()[0]) in written
+        box = FancyBboxPatch(
+            (centre - 0.46, top + row - 0.36),
+            0.92,
+            0.72,
+            boxstyle="round,pad=0,rounding_size=0.06",
+            mutation_aspect=6,
+            facecolor=(colour, 0.25) if is_written else "none",
+            edgecolor=colour,
+            linewidth=1.2 if is_written else 0.6,
+        )
+        axis.add_patch(box)
+        axis.text(centre, top + row, chapter, size=SMALL, **place)
+    return top + len(chapters) + 1
+
+
+def _arrow(
+    axis: Axes, start: tuple[float, float], end: tuple[float, float], colour: str
+) -> None:
+    style = {"arrowstyle": "->", "color": colour, "lw": 1.2, "shrinkA": 0, "shrinkB": 0}
+    axis.annotate("", xy=end, xytext=start, arrowprops=style)
+
+
+@styled
+def operation_counts(
+    sizes: Sequence[int], counts: Mapping[str, Sequence[int]]
+) -> Figure:
+    """Draw numbers of operations against the size of a matrix, the counts as logs."""
+    drawn, (axis,) = figure(size=(5.0, 3.0))
+    for marker, (label, count) in zip("os^D", counts.items(), strict=False):
+        axis.semilogy(sizes, count, marker=marker, label=label)
+    axis.set(xlabel="size $n$ of the matrix", ylabel="operations", xticks=sizes)
+    axis.grid(True, axis="y")
+    axis.legend()
+    return drawn
