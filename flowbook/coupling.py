@@ -5,6 +5,17 @@ from torch import Tensor, nn
 
 from flowbook.flow import Layer
 from flowbook.nets import mlp
+from flowbook.splines import check_bins, spline, spline_inverse
+
+
+def alternating_mask(dim: int, parity: int = 0) -> Tensor:
+    """Return the mask that copies the entries whose index is even (0) or odd (1)."""
+    return torch.arange(dim) % 2 == parity % 2
+
+
+def half_mask(dim: int, parity: int = 0) -> Tensor:
+    """Return the mask that copies the first (0) or the second (1) half."""
+    return (torch.arange(dim) >= (dim + 1) // 2) == bool(parity % 2)
 
 
 class Split(nn.Module):
@@ -53,6 +64,39 @@ class Split(nn.Module):
         return x if self.contiguous else x.index_select(-1, self.back)
 
 
+class AdditiveCoupling(Layer):
+    """Additive coupling layer of NICE (Dinh et al., 2015).
+
+    Where the mask is 1 the vector is copied, and that part alone sets the shift t of
+    the rest, on which
+
+        x = z + t,    log|det dx/dz| = 0.
+
+    The layer preserves volume. NICE ends with one `flowbook.linear.Diagonal`, which
+    is all that lets its density be higher in one place than the base's anywhere.
+
+    Shapes: z and x (batch, dim); mask (dim,); log_det (batch,).
+    """
+
+    def __init__(self, mask: Tensor, hidden: int = 64) -> None:
+        super().__init__()
+        self.split = Split(mask)
+        sizes = self.split.copied, hidden, self.split.moved
+        self.conditioner = mlp(*sizes, zero_output=True)
+
+    def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Map z to x; also return log|det dx/dz| = 0."""
+        copied, moved = self.split(z)
+        moved = moved + self.conditioner(copied)
+        return self.split.join(copied, moved), z.new_zeros(len(z))
+
+    def inverse(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Map x to z; also return log|det dz/dx| = 0."""
+        copied, moved = self.split(x)
+        moved = moved - self.conditioner(copied)
+        return self.split.join(copied, moved), x.new_zeros(len(x))
+
+
 class AffineCoupling(Layer):
     """Affine coupling layer of RealNVP (Dinh et al., 2017).
 
@@ -93,3 +137,50 @@ class AffineCoupling(Layer):
         log_scale, shift = self.log_scale_and_shift(copied)
         moved = (moved - shift) * (-log_scale).exp()
         return self.split.join(copied, moved), -log_scale.sum(-1)
+
+
+class SplineCoupling(Layer):
+    """Coupling layer with rational-quadratic splines (Durkan et al., 2019).
+
+    Where the mask is 1 the vector is copied, and that part alone sets, for each entry
+    of the rest, the 3K - 1 numbers of a spline with K bins on [-bound, bound]:
+
+        z = spline(x),    log|det dz/dx| = sum(log spline'(x)).
+
+    The spline is the normalising direction, because training takes that one and its
+    inverse has a root to find. Outside the interval the map is the identity: shift
+    and scale the data first, so that they lie inside.
+
+    Shapes: z and x (batch, dim); mask (dim,); log_det (batch,).
+    """
+
+    def __init__(
+        self, mask: Tensor, hidden: int = 64, bins: int = 8, bound: float = 5.0
+    ) -> None:
+        super().__init__()
+        check_bins(bins, bound)
+        self.split = Split(mask)
+        self.bound = bound
+        self.parameters_each = 3 * bins - 1
+        outputs = self.parameters_each * self.split.moved
+        self.conditioner = mlp(self.split.copied, hidden, outputs, zero_output=True)
+
+    def spline_parameters(self, copied: Tensor) -> Tensor:
+        """Return the splines' raw parameters, (3K - 1, moved, batch)."""
+        # The batch goes last, and contiguously: see flowbook.splines.
+        raw = self.conditioner(copied).mT.contiguous()
+        return raw.view(self.parameters_each, self.split.moved, len(copied))
+
+    def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Map z to x; also return log|det dx/dz|."""
+        copied, moved = self.split(z)
+        raw = self.spline_parameters(copied)
+        moved, log_slope = spline_inverse(moved.mT, raw, self.bound)
+        return self.split.join(copied, moved.mT), log_slope.sum(0)
+
+    def inverse(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Map x to z; also return log|det dz/dx|."""
+        copied, moved = self.split(x)
+        raw = self.spline_parameters(copied)
+        moved, log_slope = spline(moved.mT, raw, self.bound)
+        return self.split.join(copied, moved.mT), log_slope.sum(0)

@@ -1,0 +1,85 @@
+"""Claims about coupling layers that the tests of every layer do not make."""
+
+import pytest
+import torch
+
+from flowbook.coupling import (
+    AdditiveCoupling,
+    AffineCoupling,
+    SplineCoupling,
+    Split,
+    alternating_mask,
+    half_mask,
+)
+
+COUPLINGS = [AdditiveCoupling, AffineCoupling, SplineCoupling]
+
+
+def shaken(layer):
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter += 0.3 * torch.randn_like(parameter)
+    return layer
+
+
+@pytest.mark.parametrize("mask", [[1, 0], [0, 1, 1], [0, 1, 0, 1, 1], [1, 0, 0, 1, 0]])
+def test_join_undoes_split(mask):
+    split, x = Split(torch.tensor(mask)), torch.randn(4, len(mask))
+    copied, moved = split(x)
+    assert torch.equal(copied, x[:, torch.tensor(mask).bool()])
+    assert torch.equal(split.join(copied, moved), x)
+
+
+def test_masks_say_what_is_copied():
+    assert alternating_mask(5).tolist() == [True, False, True, False, True]
+    assert alternating_mask(4, 1).tolist() == [False, True, False, True]
+    assert half_mask(5).tolist() == [True, True, True, False, False]
+    assert half_mask(5, 1).tolist() == [False, False, False, True, True]
+
+
+@pytest.mark.parametrize("coupling", COUPLINGS)
+def test_masked_entries_are_copied_in_both_directions(coupling):
+    mask = torch.tensor([True, False, False, True, False])
+    layer, x = shaken(coupling(mask)), torch.randn(20, 5)
+    for value in (layer(x)[0], layer.inverse(x)[0]):
+        assert torch.equal(value[:, mask], x[:, mask])
+        assert (value[:, ~mask] != x[:, ~mask]).any(0).all()
+
+
+@pytest.mark.parametrize("coupling", COUPLINGS)
+def test_moved_entries_depend_on_themselves_and_on_the_copied_ones_only(coupling):
+    mask = torch.tensor([1, 0, 0, 1, 0])
+    layer, z = shaken(coupling(mask)), torch.randn(5)
+    jacobian = torch.func.jacrev(lambda row: layer(row[None])[0][0])(z)
+    allowed = torch.eye(5) + (1 - mask)[:, None] * mask
+    assert torch.equal(jacobian != 0, allowed != 0)
+
+
+@pytest.mark.parametrize("coupling", COUPLINGS)
+def test_coupling_starts_as_the_identity(coupling):
+    x = torch.randn(10, 4)
+    z, log_det = coupling(alternating_mask(4)).inverse(x)
+    torch.testing.assert_close(z, x)
+    torch.testing.assert_close(log_det, torch.zeros(10), rtol=0, atol=1e-5)
+
+
+def test_affine_scales_stay_between_their_bounds_whatever_the_network_says():
+    layer = AffineCoupling(alternating_mask(2))
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter *= 1e6
+            parameter += 1e6
+    x, log_det = layer(torch.randn(50, 2))
+    assert log_det.abs().max() <= 5
+    assert not x.isnan().any()
+
+
+@pytest.mark.parametrize("mask", [[1, 1], [0, 0], []])
+def test_a_mask_that_copies_all_or_nothing_is_refused(mask):
+    with pytest.raises(ValueError, match="copies some entries"):
+        AffineCoupling(torch.tensor(mask))
+
+
+def test_vectors_of_another_dimension_are_refused():
+    with pytest.raises(ValueError, match="Expected vectors of 3 entries"):
+        AffineCoupling(alternating_mask(3))(torch.randn(5, 4))
