@@ -31,7 +31,22 @@ EXAMPLES: dict[str, Callable[[], Figure]] = {
     "strips": lambda: plots.strips(
         GRID, BELL, 2 * GRID, BELL / 2, GRID[::10], 2 * GRID[::10]
     ),
+    "grid_warp": lambda: plots.grid_warp(
+        _grid(4), 2 * _grid(4), torch.zeros(3, 3), (1, 2)
+    ),
+    "density_steps": lambda: plots.density_steps(
+        [torch.randn(50, 2)] * 2, [torch.rand(8, 8)] * 2, [((-1, 1), (0, 2))] * 2, "zx"
+    ),
+    "training_curve": lambda: plots.training_curve(
+        torch.linspace(3, 1.1, 90), entropy=1.0, reached=1.1
+    ),
+    "gaussianised": lambda: plots.gaussianised(torch.rand(50, 2), torch.randn(50, 2)),
 }
+
+
+def _grid(nodes: int) -> torch.Tensor:
+    line = torch.linspace(-1.0, 1.0, nodes)
+    return torch.cartesian_prod(line, line).reshape(nodes, nodes, 2)
 
 
 @style.styled
