@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 
 from flowbook import plots
+from flowbook.densities import Banana, Checkerboard
 from flowbook.plots import style
 
 # One small call of each public plot function: add a line for yours.
@@ -40,6 +41,13 @@ EXAMPLES: dict[str, Callable[[], Figure]] = {
     "training_curve": lambda: plots.training_curve(
         torch.linspace(3, 1.1, 90), entropy=1.0, reached=1.1
     ),
+    "gallery": lambda: plots.gallery({"one": Banana(), "two": Checkerboard()}, 3),
+    "histograms": lambda: plots.histograms({"x": (torch.randn(50), GRID, BELL)}),
+    "kl_integrand": lambda: plots.kl_integrand(GRID, BELL, BELL / 2),
+    "nll_above_entropy": lambda: plots.nll_above_entropy(
+        GRID + 3, GRID.square() + 1, GRID.square().expand(3, -1), entropy=1.0
+    ),
+    "surprise": lambda: plots.surprise(GRID, BELL.log()),
     "gaussianised": lambda: plots.gaussianised(torch.rand(50, 2), torch.randn(50, 2)),
 }
 

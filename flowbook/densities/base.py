@@ -99,7 +99,8 @@ class Density(ABC):
         mass, entropy = value.tolist()
         if abs(mass - 1) > 1e-6:
             raise ArithmeticError(
-                f"{type(self).__name__} should have mass 1 on its bounds, got {mass:.6f}"
+                f"{type(self).__name__} should have mass 1 on its bounds, "
+                f"got {mass:.6f}"
             )
         return entropy
 

@@ -212,6 +212,11 @@ class Funnel(Density):
         self.dim = dim
         self.bounds = ((-9.0, 9.0),) + ((-20.0, 20.0),) * (dim - 1)
 
+    @property
+    def view(self) -> Box:
+        """The box that a plot shows."""
+        return ((-7.0, 7.0),) * self.dim
+
     def log_prob(self, x: Tensor) -> Tensor:
         """Return log p(x) in nats, (..., dim) to (...)."""
         self._expect_dim(x)

@@ -4,6 +4,13 @@ A plot function is decorated with `styled` and starts with `figure()`, both from
 `flowbook.plots.style`; it is exported here, and tests/test_plots.py calls it once.
 """
 
+from flowbook.plots.densities import (
+    gallery,
+    histograms,
+    kl_integrand,
+    nll_above_entropy,
+    surprise,
+)
 from flowbook.plots.flows import density_steps, gaussianised, grid_warp, training_curve
 from flowbook.plots.one_dimension import (
     change_of_variables,
@@ -19,11 +26,16 @@ __all__ = [
     "chapter_map",
     "density_curves",
     "density_steps",
+    "gallery",
     "gaussianised",
     "grid_warp",
+    "histograms",
+    "kl_integrand",
     "learned_map",
     "map_family",
+    "nll_above_entropy",
     "operation_counts",
     "strips",
+    "surprise",
     "training_curve",
 ]
