@@ -87,11 +87,7 @@ def check(
     known = [(mistake, _value(mistake)) for mistake in mistakes]
     _refuse_ambiguous(truth, known, rtol, atol)
     numbers = _plain(got)
-    problem = _kind_problem(got, _kind(expected), truth.shape)
-    if problem is None and getattr(got, "dtype", None) != getattr(
-        expected, "dtype", None
-    ):
-        problem = f"expected dtype {expected.dtype}, got {got.dtype}."
+    problem = _kind_problem(got, expected)
     problem = problem or _value_problem(numbers, truth, rtol, atol)
     if problem:
         alike = (m for m, value in known if _same(numbers, value, rtol, atol))
@@ -102,25 +98,26 @@ def check_samples(
     got: object,
     cdf: Callable[[Tensor], Tensor],
     *,
-    shape: tuple[int, ...],
+    like: Tensor,
     idea: str,
     mistakes: Iterable[Mistake] = (),
 ) -> None:
     """Raise CheckFailed unless the tensor `got` holds independent draws from `cdf`.
 
+    `like` has the shape and the dtype that `got` must have: the base samples, say.
+
     The test is that of Kolmogorov and Smirnov: the largest distance between the
     samples' distribution function and `cdf`, times sqrt(n), must stay below KS_LIMIT;
-    n is the number of samples in `shape`. Seed the sampler, or give it base samples,
+    n is the number of samples. Seed the sampler, or give it base samples,
     so that a second run judges alike. Of the mistakes that fit, the closest is named.
 
     Raises:
         CheckFailed: the samples have another shape, are not finite, or do not fit.
         ValueError: fewer than 1000 samples, or a mistake fits the right samples too.
     """
-    if torch.Size(shape).numel() < 1000:
-        raise ValueError(f"check_samples needs 1000 samples or more, not {shape}.")
-    problem = _kind_problem(got, "a tensor", shape)
-    if problem:
+    if like.numel() < 1000:
+        raise ValueError(f"1000 samples or more are needed, not {like.numel()}.")
+    if problem := _kind_problem(got, like):
         _fail(idea, problem)
     samples = _plain(got)
     if not np.isfinite(samples).all():
@@ -278,15 +275,19 @@ def _same(got: np.ndarray | None, other: np.ndarray, rtol: float, atol: float) -
     return bool(_close(got, other, rtol, atol).all())
 
 
-def _kind_problem(got: object, kind: str, shape: tuple[int, ...]) -> str | None:
-    """Say what is wrong with the type or the shape, None if nothing."""
+def _kind_problem(got: object, expected: object) -> str | None:
+    """Say what is wrong with the type, the shape or the dtype, None if nothing."""
+    kind = _kind(expected)
     if _kind(got) != kind:
-        asked = f"{kind} of shape {shape}" if shape else kind
-        return f"expected {asked}, got {_describe(got)}."
+        return f"expected {_describe(expected)}, got {_describe(got)}."
     if _plain(got) is None:
         return f"expected {kind}, dense and of real numbers."
-    if kind in ("a tensor", "an array") and tuple(got.shape) != tuple(shape):
-        return f"expected shape {tuple(shape)}, got {tuple(got.shape)}."
+    if kind not in ("a tensor", "an array"):
+        return None
+    if got.shape != expected.shape:
+        return f"expected shape {tuple(expected.shape)}, got {tuple(got.shape)}."
+    if got.dtype != expected.dtype:
+        return f"expected dtype {expected.dtype}, got {got.dtype}."
     return None
 
 

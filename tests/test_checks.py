@@ -178,9 +178,9 @@ SQUARED = Mistake("squared", "Take the root.", lambda x: x.clamp(0, 1).sqrt())
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 def test_samples_of_the_right_law_pass(dtype):
-    samples = torch.rand(5001, dtype=dtype)
+    samples = torch.rand(67, 75, dtype=dtype)
     check_samples(
-        samples, uniform_cdf, shape=(5001,), idea="the law", mistakes=[SQUARED]
+        samples, uniform_cdf, like=samples, idea="the law", mistakes=[SQUARED]
     )
 
 
@@ -189,7 +189,7 @@ def test_samples_of_a_known_wrong_law_are_named():
         check_samples(
             torch.rand(5001) ** 2,
             uniform_cdf,
-            shape=(5001,),
+            like=torch.empty(5001),
             idea="the law",
             mistakes=[SQUARED],
         )
@@ -197,11 +197,18 @@ def test_samples_of_a_known_wrong_law_are_named():
 
 @pytest.mark.parametrize(
     "samples",
-    [None, torch.zeros(0), torch.zeros(5001), torch.rand(5000), torch.rand(5001) / 0],
+    [
+        None,
+        torch.zeros(0),
+        torch.zeros(5001),
+        torch.rand(5000),
+        torch.rand(5001) / 0,
+        torch.rand(5001, dtype=torch.float64),
+    ],
 )
 def test_samples_that_only_pretend_fail(samples):
     with pytest.raises(CheckFailed) as caught:
-        check_samples(samples, uniform_cdf, shape=(5001,), idea="the law")
+        check_samples(samples, uniform_cdf, like=torch.empty(5001), idea="the law")
     assert caught.value.mistake is None
 
 
@@ -209,10 +216,14 @@ def test_a_sampler_check_that_cannot_tell_is_its_authors_error():
     near = Mistake("near", "", lambda x: x.clamp(0, 1) ** 1.001)
     with pytest.raises(ValueError, match="fit the mistake 'near' too"):
         check_samples(
-            torch.rand(5001), uniform_cdf, shape=(5001,), idea="law", mistakes=[near]
+            torch.rand(5001),
+            uniform_cdf,
+            like=torch.empty(5001),
+            idea="law",
+            mistakes=[near],
         )
     with pytest.raises(ValueError, match="1000 samples or more"):
-        check_samples(torch.rand(10), uniform_cdf, shape=(10,), idea="the law")
+        check_samples(torch.rand(10), uniform_cdf, like=torch.empty(10), idea="the law")
 
 
 def raising(error: Exception) -> None:
