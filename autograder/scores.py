@@ -3,7 +3,7 @@
 Feedback, report and export all read the class here, so that they never disagree.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
@@ -87,13 +87,12 @@ def read_class(course: Course, assignment: str) -> list[Scored]:
     ]
 
 
-def absent(course: Course, assignment: str) -> list[str]:
-    """The students in the gradebook who handed nothing in, sorted."""
+def absent(course: Course, present: Iterable[str]) -> list[str]:
+    """The students of the gradebook who are not `present`, sorted."""
     if not _has_gradebook(course):
         return []
-    present = {each.result.student for each in read_class(course, assignment)}
     with course.gradebook() as gradebook:
-        return sorted({student.id for student in gradebook.students} - present)
+        return sorted({student.id for student in gradebook.students} - {*present})
 
 
 def _result(course: Course, assignment: str, student: str) -> Result:
