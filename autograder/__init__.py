@@ -1,1 +1,1 @@
-"""The instructor's side: release an assignment, grade a class, tell each student why."""
+"""The instructor's side: release an assignment, grade a class, tell each why."""

@@ -5,11 +5,14 @@ import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-
-from nbgrader.api import Gradebook
-from traitlets.config import Config
+from typing import TYPE_CHECKING
 
 from autograder.model import CourseError, Result
+
+# nbgrader takes a second to import, and most commands end before they need it.
+if TYPE_CHECKING:
+    from nbgrader.api import Gradebook
+    from traitlets.config import Config
 
 
 @dataclass(frozen=True)
@@ -85,8 +88,10 @@ class Course:
         """The full name of a released assignment: A1, a1 or all of it."""
         return resolve(name, self.assignments(), f"released in {self.root}")
 
-    def config(self, assignment: str = "") -> Config:
+    def config(self, assignment: str = "") -> "Config":
         """nbgrader's configuration for this course: passed on, never a global."""
+        from traitlets.config import Config
+
         config = Config()
         config.CourseDirectory.root = str(self.root)
         config.CourseDirectory.db_url = self.url
@@ -100,8 +105,10 @@ class Course:
         """The SQLAlchemy URL of the gradebook."""
         return self.db_url or f"sqlite:///{self.root / 'gradebook.db'}"
 
-    def gradebook(self) -> Gradebook:
+    def gradebook(self) -> "Gradebook":
         """Open the gradebook; use it in a `with` statement."""
+        from nbgrader.api import Gradebook
+
         self.root.mkdir(parents=True, exist_ok=True)
         return Gradebook(self.url, self.root.name)
 

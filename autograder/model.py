@@ -20,6 +20,17 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True)
+class Limits:
+    """What one submission may use; wall times in seconds, sizes in bytes."""
+
+    cell: float = 60.0
+    notebook: float = 300.0
+    output: int = 1_000_000  # kept of one cell's output
+    memory: int = 4 * 1024**3  # of private data, for each process
+    disk: int = 1024**3  # for each file
+
+
+@dataclass(frozen=True)
 class Submission:
     """What one student handed in for one assignment, byte for byte."""
 

@@ -1,0 +1,126 @@
+"""A tiny assignment without torch, so that a kernel starts and ends quickly."""
+
+import copy
+import json
+from pathlib import Path
+
+from autograder.exam import Exam, read_exam
+from autograder.model import Submission
+
+NAME = "t1_tiny"
+SOURCE = '''---
+kernelspec:
+  display_name: Python 3 (ipykernel)
+  language: python
+  name: python3
+---
+
+# A tiny assignment
+
+```{code-cell} ipython3
+class CheckFailed(AssertionError):
+    pass
+
+
+def check(got, expected, idea, mistakes=()):
+    if got == expected:
+        return
+    lines = [f"Idea: {idea}", f"Problem: expected {expected!r}, got {got!r}."]
+    for value, name, hint in mistakes:
+        if got == value:
+            lines += [f"Looks like: {name}", f"Hint: {hint}"]
+    raise CheckFailed("\\n".join(lines))
+```
+
+## Exercise 1: the square (2 points)
+
+```{code-cell} ipython3
+---
+nbgrader: {grade: false, grade_id: square, solution: true}
+---
+def square(x):
+    """Return x times x."""
+    ### BEGIN SOLUTION
+    return x * x
+    ### END SOLUTION
+```
+
+```{code-cell} ipython3
+---
+nbgrader: {grade: true, grade_id: square-test, points: 2, solution: false}
+---
+check(square(3), 9, "the square", [(6, "twice, not squared", "Two times is not x x.")])
+### BEGIN HIDDEN TESTS
+hidden_value = -5
+check(square(hidden_value), 25, "the square of a negative number",
+      [(-25, "sign kept", "A square has no sign.")])
+### END HIDDEN TESTS
+```
+
+## Exercise 2: the cube (3 points)
+
+```{code-cell} ipython3
+---
+nbgrader: {grade: false, grade_id: cube, solution: true}
+---
+def cube(x):
+    """Return x times x times x."""
+    ### BEGIN SOLUTION
+    return x * x * x
+    ### END SOLUTION
+```
+
+```{code-cell} ipython3
+---
+nbgrader: {grade: true, grade_id: cube-test, points: 3, solution: false}
+---
+check(cube(2), 8, "the cube")
+```
+
+## Exercise 3: why (4 points)
+
++++ {"nbgrader": {"grade": true, "grade_id": "why", "points": 4, "solution": true}}
+
+### BEGIN SOLUTION
+Because it is so.
+### END SOLUTION
+'''
+SQUARE, CUBE = "def square(x):\n    return x * x", "def cube(x):\n    return x * x * x"
+RIGHT = {"square": SQUARE, "cube": CUBE, "why": "It follows."}
+
+
+def write_source(folder: Path, text: str = SOURCE, name: str = NAME) -> Path:
+    """Write an assignment as a course keeps it; return its file."""
+    path = folder / name / f"{name}.md"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def tiny_exam(folder: Path, text: str = SOURCE) -> Exam:
+    """The tiny assignment's exam."""
+    return read_exam(write_source(folder, text), NAME)
+
+
+def handed_in(exam: Exam, answers: dict[str, str] | None = None) -> dict:
+    """A student's notebook as plain data, with these answers (all right by default)."""
+    notebook = copy.deepcopy(json.loads(exam.release))
+    for name, source in (RIGHT if answers is None else answers).items():
+        cell_of(notebook, name)["source"] = source
+    return notebook
+
+
+def cell_of(notebook: dict, name: str) -> dict:
+    """The cell with this grade_id."""
+    for cell in notebook["cells"]:
+        if cell["metadata"].get("nbgrader", {}).get("grade_id") == name:
+            return cell
+    raise KeyError(name)
+
+
+def submission(notebook: dict | bytes, filename: str = f"{NAME}.ipynb") -> Submission:
+    """A notebook, or any bytes, as handed in by one student."""
+    content = notebook
+    if not isinstance(content, bytes):
+        content = json.dumps(notebook).encode("utf-8")
+    return Submission("ada", NAME, filename, content)
