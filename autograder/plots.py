@@ -11,9 +11,10 @@ from markupsafe import Markup
 
 from autograder.items import Task
 
-WIDTH, HEIGHT = 460, 250
+WIDTH, HEIGHT = 400, 240
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 16, 44  # room for the axes
 BINS = 12
+RADIUS = 9  # of a dot that holds a number
 
 
 def ticks(low: float, high: float, most: int = 6) -> list[float]:
@@ -114,15 +115,36 @@ def item_map(tasks: Sequence[Task], says: str) -> Markup:
     y = [tick for tick in ticks(-1, 1, 8) if tick >= bottom - 0.05]
     canvas.axes(ticks(0, 100, 5), y, "share of the points won (%)", "discrimination")
     canvas.line(LEFT, canvas.y(0), WIDTH - RIGHT, canvas.y(0), "zero")
-    for task in known:
-        x, (low, high) = canvas.x(100 * task.share), task.interval
-        canvas.line(x, canvas.y(low), x, canvas.y(high), "interval")
-    for task in known:
-        x, y_value = canvas.x(100 * task.share), canvas.y(task.discrimination)
-        dot = '<circle cx="{:.1f}" cy="{:.1f}" r="9" class="dot"/>'
-        canvas.parts.append(Markup(dot).format(x, y_value))
-        canvas.text(x, y_value + 4, "middle on", task.number)
+    points = [
+        (canvas.x(100 * task.share), canvas.y(task.discrimination)) for task in known
+    ]
+    places = side_by_side(points)
+    for task, (x, _) in zip(known, places, strict=True):
+        low, high = map(canvas.y, task.interval)
+        canvas.line(x, low, x, high, "interval")
+    for task, (x, y) in zip(known, places, strict=True):
+        dot = '<circle cx="{:.1f}" cy="{:.1f}" r="{}" class="dot"/>'
+        canvas.parts.append(Markup(dot).format(x, y, RADIUS))
+        canvas.text(x, y + 4, "middle on", task.number)
     return canvas.svg(says)
+
+
+def side_by_side(points: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+    """The points, moved sideways where their dots would cover each other."""
+    placed: list[tuple[float, float]] = []
+    step = 2 * RADIUS + 2
+    aside = [step * sign * i for i in range(len(points) + 1) for sign in (1, -1)]
+    for x, y in points:
+        free = (x + d for d in aside if _clear(x + d, y, placed, step))
+        placed.append((next(free, x), y))
+    return placed
+
+
+def _clear(
+    x: float, y: float, placed: Sequence[tuple[float, float]], step: float
+) -> bool:
+    inside = LEFT + RADIUS <= x <= WIDTH - RADIUS
+    return inside and all(math.dist((x, y), other) >= step - 0.01 for other in placed)
 
 
 def share_bar(share: float) -> Markup:
