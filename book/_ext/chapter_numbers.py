@@ -9,12 +9,12 @@ import re
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
-from sphinx.environment.collectors.toctree import TocTreeCollector
+from sphinx_external_toc.collectors import TocTreeCollectorWithStyles as TocCollector
 
 CHAPTER = re.compile(r"book/(\d\d)_")
 
 
-def assign_section_numbers(_: TocTreeCollector, env: BuildEnvironment) -> list[str]:
+def assign_section_numbers(_: TocCollector, env: BuildEnvironment) -> list[str]:
     """Number each chapter, but not its sections; return the pages that changed."""
     old, env.toc_secnumbers = env.toc_secnumbers, {}
     for docname, toc in env.tocs.items():
@@ -30,5 +30,5 @@ def assign_section_numbers(_: TocTreeCollector, env: BuildEnvironment) -> list[s
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    TocTreeCollector.assign_section_numbers = assign_section_numbers
+    TocCollector.assign_section_numbers = assign_section_numbers
     return {"parallel_read_safe": True, "parallel_write_safe": True}

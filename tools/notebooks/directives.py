@@ -1,0 +1,169 @@
+"""Each directive by its name, into what plain Jupyter shows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from tools.notebooks.labels import NUMBERED
+from tools.notebooks.source import Directive
+
+if TYPE_CHECKING:
+    from tools.notebooks.blocks import Blocks
+
+Translation = Callable[["Blocks", Directive, int], str]
+
+
+def display(tex: str, number: str = "") -> str:
+    """An equation with its number, with the `split` that Sphinx adds to the page's."""
+    tex = "\n".join(part for part in tex.strip().split("\n") if part.strip())
+    if r"\\" in tex:
+        tex = f"\\begin{{split}}\n{tex}\n\\end{{split}}"
+    tag = f" \\tag{{{number}}}" if number else ""
+    return f"$$\n{tex}{tag}\n$$"
+
+
+def quote(title: str, body: str) -> str:
+    """A block quotation under a bold title.
+
+    Jupyter cuts mathematics out before it reads Markdown: the > of a line within an
+    equation would become part of the equation, so an equation gets one line.
+    """
+    body = re.sub(r"\$\$\n(.*?)\n\$\$", _one_line, body, flags=re.DOTALL)
+    lines = [f"**{title}**", "", *body.split("\n")] if title else body.split("\n")
+    return "\n".join(f"> {line}".rstrip() for line in lines)
+
+
+def _one_line(equation: re.Match[str]) -> str:
+    return "$$ " + " ".join(equation[1].split()) + " $$"
+
+
+def details(summary: str, body: str) -> str:
+    """A text that opens at a click."""
+    return f"<details>\n<summary>{summary}</summary>\n\n{body}\n\n</details>"
+
+
+def _titled(name: str) -> Translation:
+    """A box that its kind gives the title; what stands behind the name is text."""
+
+    def box(blocks: Blocks, directive: Directive, line: int) -> str:
+        first = blocks.inline.translate(directive.argument, line)
+        return _box(directive, name, f"{first}\n{blocks.body(directive)}".strip())
+
+    return box
+
+
+def _admonition(blocks: Blocks, directive: Directive, line: int) -> str:
+    title = blocks.inline.translate(directive.argument, line)
+    return _box(directive, title, blocks.body(directive))
+
+
+def _box(directive: Directive, title: str, body: str) -> str:
+    return details(title, body) if directive.is_folded else quote(title, body)
+
+
+def _dropdown(blocks: Blocks, directive: Directive, line: int) -> str:
+    title = blocks.inline.translate(directive.argument, line) or "More"
+    return details(title, blocks.body(directive))
+
+
+def _numbered(blocks: Blocks, directive: Directive, line: int) -> str:
+    kind = NUMBERED[directive.name]
+    number = blocks.inline.labels.number(blocks.page, line, kind)
+    title = blocks.inline.translate(directive.argument, line)
+    name = f"{kind} {number}" if number else kind
+    name = f"{name} ({title})" if title else name
+    body = blocks.body(directive)
+    return details(name, body) if directive.is_folded else f"**{name}**\n\n{body}"
+
+
+def _proof(blocks: Blocks, directive: Directive, line: int) -> str:
+    return f"*Proof.* {blocks.body(directive)}"
+
+
+def _solution(blocks: Blocks, directive: Directive, line: int) -> str:
+    exercise = blocks.inline.find(directive.argument, line)
+    title = f"Solution to {exercise.text}"
+    body = blocks.body(directive)
+    return details(title, body) if directive.is_folded else f"**{title}**\n\n{body}"
+
+
+def _solution_start(blocks: Blocks, directive: Directive, line: int) -> str:
+    return f"**Solution to {blocks.inline.find(directive.argument, line).text}**"
+
+
+def _math(blocks: Blocks, directive: Directive, line: int) -> str:
+    number = ""
+    if directive.label:
+        number = blocks.inline.labels.number(blocks.page, line, "Equation")
+    return display(f"{directive.argument}\n{directive.content}", number)
+
+
+def _code(blocks: Blocks, directive: Directive, line: int) -> str:
+    return f"```{directive.argument}\n{directive.content}\n```"
+
+
+def _image(blocks: Blocks, directive: Directive, line: int) -> str:
+    alt = str(directive.options.get("alt", "")) or " "
+    return "!" + blocks.inline.link(directive.argument, alt, line)
+
+
+def _figure(blocks: Blocks, directive: Directive, line: int) -> str:
+    image = _image(blocks, directive, line)
+    if not directive.content:
+        return image
+    caption = blocks.caption("Figure", directive.content, line, directive.line)
+    return f"{image}\n\n{caption}"
+
+
+def _table(blocks: Blocks, directive: Directive, line: int) -> str:
+    body = blocks.body(directive)
+    if not directive.argument:
+        return body
+    return blocks.caption("Table", directive.argument, line) + f"\n\n{body}"
+
+
+def _glossary(blocks: Blocks, directive: Directive, line: int) -> str:
+    return blocks.definitions(directive.content, directive.line)
+
+
+def _raw(blocks: Blocks, directive: Directive, line: int) -> str:
+    if directive.argument != "html":
+        raise blocks.page.error(line, f"expected raw html, got {directive.argument}")
+    return directive.content
+
+
+def _silent(blocks: Blocks, directive: Directive, line: int) -> str:
+    return ""
+
+
+DIRECTIVES: dict[str, Translation] = dict.fromkeys(NUMBERED, _numbered) | {
+    "attention": _titled("Attention"),
+    "caution": _titled("Caution"),
+    "danger": _titled("Danger"),
+    "error": _titled("Error"),
+    "hint": _titled("Hint"),
+    "important": _titled("Important"),
+    "note": _titled("Note"),
+    "seealso": _titled("See also"),
+    "tip": _titled("Tip"),
+    "warning": _titled("Warning"),
+    "admonition": _admonition,
+    "margin": _admonition,
+    "sidebar": _admonition,
+    "dropdown": _dropdown,
+    "prf:proof": _proof,
+    "solution": _solution,
+    "solution-start": _solution_start,
+    "solution-end": _silent,
+    "exercise-end": _silent,
+    "math": _math,
+    "code-block": _code,
+    "code": _code,
+    "image": _image,
+    "figure": _figure,
+    "table": _table,
+    "glossary": _glossary,
+    "raw": _raw,
+}

@@ -1,0 +1,119 @@
+"""All of notebooks/: what should be there, and what is."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+from nbformat import NotebookNode
+
+from tools.notebooks.chapter import to_json, to_notebook
+from tools.notebooks.citations import Bibliography
+from tools.notebooks.labels import Labels
+from tools.notebooks.source import CHAPTER, Page, read_page
+
+REPAIR = "run `make notebooks`"
+
+
+def book_pages(root: Path) -> list[Page]:
+    """The pages of the book in the order of _toc.yml; chapters become notebooks."""
+    toc = yaml.safe_load((root / "_toc.yml").read_text("utf8"))
+    files = [
+        toc["root"],
+        *(c["file"] for part in toc["parts"] for c in part["chapters"]),
+    ]
+    pages = []
+    for file in files:
+        name = Path(file).name
+        notebook = f"notebooks/{name}.ipynb" if CHAPTER.match(name) else ""
+        pages.append(read_page(root, f"{file}.md", notebook))
+    return pages
+
+
+def assignment_sources(root: Path) -> Iterator[tuple[str, str]]:
+    """The text of each assignment and its release, as paths from the root."""
+    for folder in sorted((root / "solutions").glob("*/")):
+        name = folder.name
+        if (folder / f"{name}.md").exists():
+            notebook = f"notebooks/assignments/{name}/{name}.ipynb"
+            yield f"solutions/{name}/{name}.md", notebook
+
+
+@dataclass
+class Tree:
+    """The sources under a root, read once."""
+
+    root: Path
+
+    def __post_init__(self) -> None:
+        self.pages = book_pages(self.root)
+        self.bibliography = Bibliography(self.root / "book/references.bib")
+        self.labels = Labels(self.pages)
+
+    def chapters(self) -> Iterator[tuple[Page, NotebookNode]]:
+        """Each chapter with its notebook."""
+        for page in self.pages:
+            if page.notebook:
+                yield page, to_notebook(page, self.labels, self.bibliography)
+
+    def solved(self) -> Iterator[tuple[Page, NotebookNode]]:
+        """Each assignment with the instructor's notebook: solutions and all tests."""
+        for source, notebook in assignment_sources(self.root):
+            page = read_page(self.root, source, notebook)
+            # Its labels are its own: two assignments may use the same one.
+            labels = Labels([*self.pages, page])
+            yield page, to_notebook(page, labels, self.bibliography)
+
+    def generate(self) -> dict[str, tuple[str, str]]:
+        """Every file of notebooks/ by its path: its source and its text."""
+        files = {}
+        for page, notebook in self.chapters():
+            files[page.notebook] = page.path, to_json(notebook)
+        for page, notebook in self.solved():
+            files[page.notebook] = page.path, to_json(released(notebook))
+        return files
+
+
+def released(notebook: NotebookNode) -> NotebookNode:
+    """What a student receives: the autograder decides it, and only it."""
+    from autograder.release import student_version
+
+    return student_version(notebook)
+
+
+def present(root: Path) -> list[str]:
+    """The notebooks that are there."""
+    found = (root / "notebooks").rglob("*.ipynb")
+    hidden = ".ipynb_checkpoints"
+    return sorted(
+        p.relative_to(root).as_posix() for p in found if hidden not in p.parts
+    )
+
+
+def check(root: Path) -> list[str]:
+    """One sentence for each notebook that is not what its source gives."""
+    wanted, problems = Tree(root).generate(), []
+    for path, (source, text) in wanted.items():
+        file = root / path
+        if not file.exists():
+            problems.append(f"{path} is missing: {REPAIR}.")
+        elif file.read_bytes() != text.encode():
+            problems.append(f"{path} is not what {source} gives: {REPAIR}.")
+    orphans = [path for path in present(root) if path not in wanted]
+    return problems + [f"{path} has no source: {REPAIR}." for path in orphans]
+
+
+def write(root: Path) -> list[str]:
+    """Make notebooks/ what the sources give; return the paths that changed."""
+    wanted, changed = Tree(root).generate(), []
+    for path, (_, text) in wanted.items():
+        file = root / path
+        if not file.exists() or file.read_bytes() != text.encode():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(text.encode())
+            changed.append(path)
+    for path in present(root):
+        if path not in wanted:
+            (root / path).unlink()
+            changed.append(path)
+    return changed
