@@ -30,7 +30,7 @@ EXAMPLES: dict[str, Callable[[], Figure]] = {
     "map_family": lambda: plots.map_family(GRID, {"a": 2 * GRID}, {"a": BELL / 2}),
     "operation_counts": lambda: plots.operation_counts([1, 2], {"LU": [1, 6]}),
     "strips": lambda: plots.strips(
-        GRID, BELL, 2 * GRID, BELL / 2, GRID[::10], 2 * GRID[::10]
+        GRID, BELL, 2 * GRID, BELL / 2, GRID[::10], 2 * GRID[::10], 0.2
     ),
     "grid_warp": lambda: plots.grid_warp(
         _grid(4), 2 * _grid(4), torch.zeros(3, 3), (1, 2)

@@ -1,7 +1,6 @@
 """Plots of maps of the line: a base density, a map, and the density that it makes."""
 
 from collections.abc import Mapping
-from itertools import pairwise
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -42,10 +41,13 @@ def change_of_variables(
     right.plot(density, x, color=GREY)
     right.set(xlabel="$p_X(x)$", xlim=(0, None))
     right.tick_params(labelbottom=True)
-    for k, (one, other) in enumerate(pairwise(range(len(edges)))):
-        low, high = sorted(images[[one, other]])
-        style = {"color": STRIPS[k % 2], "alpha": 0.4, "lw": 0}
-        below.fill_between(*_cut(z, base, edges[one], edges[other]), **style)
+    # Strips with the same image have the same colour, and neighbours another one.
+    centres = (images[1:] + images[:-1]) / 2
+    _, ranks = np.unique(centres.round(6), return_inverse=True)
+    for k, rank in enumerate(ranks):
+        low, high = sorted(images[[k, k + 1]])
+        style = {"color": STRIPS[rank % 2], "alpha": 0.4, "lw": 0}
+        below.fill_between(*_cut(z, base, edges[k], edges[k + 1]), **style)
         right.fill_betweenx(*_cut(x, density, low, high), **style)
     for edge, image in zip(edges, images, strict=True):
         above.plot([edge, edge, z[-1]], [x[0], image, image], color=GREY, lw=0.5)
@@ -54,22 +56,27 @@ def change_of_variables(
 
 @styled
 def strips(
-    z: Tensor, base: Tensor, x: Tensor, density: Tensor, edges: Tensor, images: Tensor
+    z: Tensor,
+    base: Tensor,
+    x: Tensor,
+    density: Tensor,
+    edges: Tensor,
+    images: Tensor,
+    mass: float,
 ) -> Figure:
-    """Draw rectangles of equal mass under a base density, and where a map takes them.
+    """Draw rectangles of one mass under a base density, and where a map takes them.
 
     A rectangle stands on a strip and has the strip's mass as its area.
 
-    Shapes: z and base (n,); x and density (m,); edges and images (k,), k - 1 strips of
-    mass 1 / (k - 1), both increasing.
+    Shapes: z and base (n,); x and density (m,); edges and images (k,), increasing.
     """
     drawn, (above, below) = figure(2, 1, size=(WIDTH, 2.1))
     z, base, x, density, edges, images = _arrays(z, base, x, density, edges, images)
     for axis, ends in (above, edges), (below, images):
         widths = np.diff(ends)
         colours = [STRIPS[k % 2] for k in range(len(widths))]
-        heights = 1 / len(widths) / widths
-        axis.bar(ends[:-1], heights, widths, align="edge", color=colours, alpha=0.45)
+        style = {"align": "edge", "color": colours, "alpha": 0.45}
+        axis.bar(ends[:-1], mass / widths, widths, **style)
     above.plot(z, base, color=GREY)
     above.set(xlabel="$z$", ylabel="$p_Z(z)$", xlim=(z[0], z[-1]))
     below.plot(x, density, color=GREY)
