@@ -30,6 +30,7 @@ from flowbook.elementwise import (
 )
 from flowbook.flow import Flow, Inverse, Layer
 from flowbook.linear import PLU, ActNorm, Diagonal, Householder, Permutation, Triangular
+from flowbook.mixture import LogisticMixture
 from flowbook.piecewise import LeakyReLU, PiecewiseLinear, SquareRootBins
 from flowbook.splines import RationalQuadraticSpline
 
@@ -44,6 +45,7 @@ LAYERS: dict[str, Callable[[int], Layer]] = {
     "piecewise linear": lambda dim: PiecewiseLinear(torch.full((dim, 5), 0.2)),
     "square-root bins": lambda dim: SquareRootBins(torch.full((dim, 5), 0.2)),
     "rational-quadratic spline": lambda dim: RationalQuadraticSpline(dim, bound=2),
+    "mixture of logistics": LogisticMixture,
     "additive coupling": lambda dim: AdditiveCoupling(half_mask(dim), hidden=16),
     "affine coupling": lambda dim: AffineCoupling(torch.arange(dim) % 2, hidden=16),
     "spline coupling": lambda dim: SplineCoupling(
