@@ -170,7 +170,7 @@ def test_log_prob_keeps_leading_shapes_and_refuses_other_dimensions(density):
 def test_view_lies_where_the_samples_are(density):
     x = density.sample(2000, seed=10)
     low, high = torch.tensor(density.view).unbind(-1)
-    assert ((x > low) & (x < high)).all(-1).float().mean() > 0.9
+    assert ((x > low) & (x < high)).all(-1).float().mean() > 0.8
 
 
 PRINTED = {

@@ -9,7 +9,7 @@ from torch import Tensor
 from flowbook.densities.base import Box, Density, integrate, normal, uniform
 
 LOG_2PI = math.log(2 * math.pi)
-REACH = 6.0  # a normal holds all but 2e-9 of its mass within so many deviations
+REACH = 7.0  # a normal holds all but 3e-12 of its mass within so many deviations
 SIGHT = 3.5  # and what is further out than this can hardly be seen in a plot
 
 

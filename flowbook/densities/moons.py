@@ -36,7 +36,7 @@ class TwoMoons(Density):
         if noise <= 0:
             raise ValueError(f"noise must be positive, got {noise}")
         self.noise = noise
-        self.bounds = self._box(6 * noise)
+        self.bounds = self._box(7 * noise)
 
     @property
     def view(self) -> Box:
