@@ -16,8 +16,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    device = config.getoption("--device")
+    if device.startswith("cuda") and not torch.cuda.is_available():
+        pytest.exit("no GPU: torch finds no CUDA device on this machine", returncode=2)
     torch.set_num_threads(1)
-    torch.set_default_device(config.getoption("--device"))
+    torch.set_default_device(device)
 
 
 @pytest.fixture(autouse=True)
