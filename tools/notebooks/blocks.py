@@ -28,6 +28,8 @@ class Blocks:
             if token.type not in BLOCKS or token.map[0] < done:
                 continue
             start, end = token.map
+            if token.type == "amsmath":  # its map ends a line early
+                end = start + token.content.count("\n") + 1
             # A list takes the blank lines behind it along: they stay where they are.
             while end - 1 > start and not lines[end - 1].strip():
                 end -= 1

@@ -1,5 +1,6 @@
 """What every label stands for, in words and numbers: the same as on the page."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -38,7 +39,7 @@ class Target:
         """The fragment that Jupyter gives a heading; other things have none."""
         if self.kind != "Section":
             return ""
-        return "#" + self.title.replace(" ", "-").replace("`", "")
+        return "#" + re.sub(r"[`*]", "", self.title).replace(" ", "-")
 
 
 class Labels:

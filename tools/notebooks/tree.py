@@ -3,14 +3,17 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import yaml
 from nbformat import NotebookNode
 
+from autograder.exam import student_version
+from autograder.model import CourseError
 from tools.notebooks.chapter import to_json, to_notebook
 from tools.notebooks.citations import Bibliography
 from tools.notebooks.labels import Labels
-from tools.notebooks.source import CHAPTER, Page, read_page
+from tools.notebooks.source import CHAPTER, Page, SourceError, read_page
 
 REPAIR = "run `make notebooks`"
 
@@ -24,6 +27,10 @@ def book_pages(root: Path) -> list[Page]:
     ]
     pages = []
     for file in files:
+        if not (root / f"{file}.md").exists():
+            raise SourceError(
+                "_toc.yml", 1, f"it lists {file}, but {file}.md is absent"
+            )
         name = Path(file).name
         notebook = f"notebooks/{name}.ipynb" if CHAPTER.match(name) else ""
         pages.append(read_page(root, f"{file}.md", notebook))
@@ -70,15 +77,20 @@ class Tree:
         for page, notebook in self.chapters():
             files[page.notebook] = page.path, to_json(notebook)
         for page, notebook in self.solved():
-            files[page.notebook] = page.path, to_json(released(notebook))
+            files[page.notebook] = page.path, released(page, notebook)
         return files
 
 
-def released(notebook: NotebookNode) -> NotebookNode:
+def released(page: Page, notebook: NotebookNode) -> str:
     """What a student receives: the autograder decides it, and only it."""
-    from autograder.release import student_version
-
-    return student_version(notebook)
+    with TemporaryDirectory() as folder:
+        source = Path(folder, Path(page.notebook).name)
+        source.write_text(to_json(notebook), "utf8")
+        try:
+            return student_version(source).decode()
+        except CourseError as error:
+            problem = str(error).removeprefix(f"{source}: ")
+            raise page.error(1, problem) from error
 
 
 def present(root: Path) -> list[str]:
