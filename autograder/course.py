@@ -1,8 +1,10 @@
 """The course folder: where each thing lies, and the names of its assignments."""
 
 import os
+import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -109,8 +111,25 @@ class Course:
         """Open the gradebook; use it in a `with` statement."""
         from nbgrader.api import Gradebook
 
-        self.root.mkdir(parents=True, exist_ok=True)
+        if not self.has_gradebook:
+            self._make_gradebook()
         return Gradebook(self.url, self.root.name)
+
+    @property
+    def has_gradebook(self) -> bool:
+        """Whether there is a gradebook; one that is named by a URL is taken to be."""
+        return self.db_url is not None or (self.root / "gradebook.db").exists()
+
+    def _make_gradebook(self) -> None:
+        """Make the database whole or not at all: it takes several steps."""
+        from nbgrader.api import Gradebook
+
+        self.root.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self.root, prefix=".new-") as folder:
+            fresh = Path(folder, "gradebook.db")
+            with own_tools_on_path():
+                Gradebook(f"sqlite:///{fresh}", self.root.name).close()
+            os.replace(fresh, self.root / "gradebook.db")
 
 
 def resolve(name: str, known: Iterable[str], where: str) -> str:
@@ -128,6 +147,18 @@ def resolve(name: str, known: Iterable[str], where: str) -> str:
     what = f"{', '.join(found)} all match" if found else "no such assignment is"
     these = f"; there are: {', '.join(known)}" if known else "; there is none"
     raise CourseError(f"{name}: {what} {where}{these}.")
+
+
+@contextmanager
+def own_tools_on_path() -> Iterator[None]:
+    """Let nbgrader find `alembic` although the environment is not activated."""
+    before = os.environ.get("PATH", os.defpath)
+    here = str(Path(sys.executable).parent)
+    os.environ["PATH"] = os.pathsep.join([here, before])
+    try:
+        yield
+    finally:
+        os.environ["PATH"] = before
 
 
 def write_whole(path: Path, content: bytes) -> None:

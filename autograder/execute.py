@@ -21,7 +21,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellTimeoutError, DeadKernelError
 from nbformat import NotebookNode
 
-from autograder.processes import adopt_orphans, kill_tree
+from autograder.processes import keep_family, kill_tree
 
 LOST = ("time", "died")
 RESTARTS = 3
@@ -228,7 +228,7 @@ def main() -> None:
     nothing = os.open(os.devnull, os.O_RDWR)
     for stream in (0, 1, 2):
         os.dup2(nothing, stream)
-    adopt_orphans()
+    keep_family()
     bound(request["limits"])
     result = asyncio.run(Execution(request).run())
     with answer:

@@ -78,6 +78,19 @@ def judge(
     )
 
 
+def refused(submission: Submission, exam: Exam, reason: str, seed: int = 0) -> Result:
+    """The Result of a submission in which there is nothing to judge."""
+    return Result(
+        student=submission.student,
+        assignment=submission.assignment,
+        outcome=Outcome.INVALID,
+        cells=no_points(exam),
+        reason=reason,
+        key=result_key(submission, exam, seed),
+        filename=submission.filename,
+    )
+
+
 def execute(
     rebuilt: Rebuilt, exam: Exam, limits: Limits, seed: int, runner: Runner
 ) -> dict[str, Any]:

@@ -120,10 +120,17 @@ def read_answer(answer: bytes, status: int) -> dict[str, Any]:
         raise GraderError(f"the executor ended with status {status}") from None
 
 
-def adopt_orphans() -> None:
-    """Become the parent of all descendants whose own parent ends (Linux)."""
+def keep_family() -> None:
+    """Adopt all descendants that lose their parent, and end when our own ends (Linux).
+
+    So nothing that a notebook started outlives its executor, and no executor outlives
+    a grader that was killed.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: kill_tree(os.getpid()))
     with contextlib.suppress(OSError, AttributeError):
-        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+        prctl = ctypes.CDLL(None).prctl
+        prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+        prctl(1, signal.SIGTERM, 0, 0, 0)  # PR_SET_PDEATHSIG
 
 
 def kill_tree(pid: int, itself: bool = True) -> None:

@@ -1,0 +1,92 @@
+"""Say what the grader finds on this machine: versions, a trial run, the course."""
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from autograder.course import Course
+from autograder.model import Limits
+from autograder.processes import GraderError, Runner
+
+NEEDED = ("nbgrader", "nbclient", "ipykernel", "jupytext", "nh3", "tqdm")
+LEAST_DISK = 1024**3
+INSTALL = "pip install -e '.[grader]'"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at; `said` holds the remedy when it is not good."""
+
+    name: str
+    good: bool
+    said: str
+
+
+def examine(course: Course) -> list[Check]:
+    """Look at everything; no check stops another."""
+    return [*packages(), *(check(course) for check in CHECKS)]
+
+
+def packages() -> Iterator[Check]:
+    """Whether what the grader imports is installed."""
+    yield Check("python", sys.version_info >= (3, 11), sys.version.split()[0])
+    for name in NEEDED:
+        try:
+            yield Check(name, True, version(name))
+        except PackageNotFoundError:
+            yield Check(name, False, f"not installed: {INSTALL}")
+
+
+def kernel(course: Course) -> Check:
+    """Whether a notebook runs, in a process of its own and within its limits."""
+    cell = {
+        "cell_type": "code",
+        "id": "probe",
+        "metadata": {},
+        "source": "6 * 7",
+        "outputs": [],
+        "execution_count": None,
+    }
+    notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    limits = asdict(Limits(cell=30, notebook=60))
+    request = {"notebook": notebook, "tests": {}, "limits": limits, "seed": 0}
+    try:
+        answer = Runner().run(request, limits["notebook"])
+    except GraderError as error:
+        return Check("kernel", False, f"{error}; {INSTALL}")
+    good = answer["runs"]["probe"]["ended"] == "ok"
+    return Check("kernel", good, f"a notebook ran in {answer['seconds']:.1f} s")
+
+
+def room(course: Course) -> Check:
+    """Whether there is disk left for the runs."""
+    free = shutil.disk_usage(tempfile.gettempdir()).free
+    said = f"{free / 1024**3:.0f} GB free in {tempfile.gettempdir()}"
+    return Check("disk", free > LEAST_DISK, said)
+
+
+def gradebook(course: Course) -> Check:
+    """Whether the course's gradebook opens."""
+    if not course.has_gradebook:
+        return Check("gradebook", True, "there is none yet: autograder release A1")
+    try:
+        with course.gradebook() as book:
+            names = [assignment.name for assignment in book.assignments]
+    except Exception as error:
+        line = str(error).split("\n")[0]
+        return Check("gradebook", False, f"{course.url} does not open: {line}")
+    return Check("gradebook", True, f"{len(names)} assignments: {', '.join(names)}")
+
+
+def sandbox(course: Course) -> Check:
+    """What keeps a student's code away from this machine."""
+    said = (
+        "none: a student's code runs with your rights, within limits of time and size"
+    )
+    return Check("sandbox", False, said)
+
+
+CHECKS: tuple[Callable[[Course], Check], ...] = (kernel, room, gradebook, sandbox)

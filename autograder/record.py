@@ -1,0 +1,160 @@
+"""Write a Result into the gradebook: the parent's work alone, safe to repeat.
+
+The order makes it safe to kill at any point: first the gradebook, then the notebook
+for formgrader, last the journal. What is not in the journal is graded again, and
+writes the same.
+"""
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from autograder.course import Course, write_whole
+from autograder.exam import Exam, grade_id, is_answer, is_manual
+from autograder.model import CellResult, Outcome, Result
+
+if TYPE_CHECKING:
+    from nbgrader.api import Comment, Grade, Gradebook
+
+NO_RESPONSE = "No response."  # nbgrader's own words
+CHANGED = "The answer changed after it was graded by hand: please look again."
+# What formgrader may show of an output; scripts and other pages' content are left out.
+SHOWN = ("text/plain", "text/html", "text/latex", "image/png", "image/jpeg")
+
+
+def record(
+    course: Course,
+    exam: Exam,
+    result: Result,
+    gradebook: "Gradebook",
+    received: str | None = None,
+) -> None:
+    """Put one result in the gradebook, in autograded/ and in the journal.
+
+    A score that a person gave is kept; it is flagged for another look when the answer
+    under it changed. A submission that the grader failed on gets no score at all.
+    `received` is the time from the LMS; without it the gradebook holds none.
+    """
+    earlier = course.result(result.assignment, result.student)
+    enter_scores(exam, result, earlier, gradebook, received)
+    path = course.autograded(result.assignment, result.student)
+    write_whole(path, for_formgrader(exam, result))
+    if received:
+        write_whole(path.with_name("timestamp.txt"), f"{received}\n".encode())
+    course.write_result(result)
+
+
+def enter_scores(
+    exam: Exam,
+    result: Result,
+    earlier: Result | None,
+    gradebook: "Gradebook",
+    received: str | None,
+) -> None:
+    """Write the scores and comments of one submission, in one transaction."""
+    gradebook.update_or_create_student(result.student)
+    with gradebook.db().no_autoflush:  # it builds a tree of rows before it adds them
+        gradebook.update_or_create_submission(
+            result.assignment, result.student, timestamp=received
+        )
+    where = (result.assignment, result.assignment, result.student)
+    new, old = answers(result), answers(earlier)
+    blank = blank_answers(exam, result)
+    for cell in result.cells:
+        name = cell.grade_id
+        grade = gradebook.find_grade(name, *where)
+        changed = earlier is not None and new.get(name) != old.get(name)
+        enter_grade(grade, result, cell, changed=changed, blank=name in blank)
+    for cell in exam.cells:
+        if is_answer(cell) and result.outcome != Outcome.FAILED:
+            name = grade_id(cell)
+            comment = gradebook.find_comment(name, *where)
+            enter_comment(
+                comment,
+                blank=name in blank,
+                look=is_manual(cell) and must_look(gradebook, name, where),
+            )
+    gradebook.db.commit()
+
+
+def enter_grade(
+    grade: "Grade", result: Result, cell: CellResult, *, changed: bool, blank: bool
+) -> None:
+    """Set what the grader gave, and whether a person must look."""
+    before, by_hand = grade.auto_score, grade.manual_score is not None
+    if result.outcome == Outcome.FAILED:
+        grade.auto_score, grade.needs_manual_grade = None, True
+        return
+    if cell.manual:
+        nothing = blank or result.outcome == Outcome.INVALID
+        grade.auto_score = 0.0 if nothing else None
+        if by_hand:
+            grade.needs_manual_grade = grade.needs_manual_grade or changed
+        else:
+            grade.needs_manual_grade = not nothing
+        return
+    grade.auto_score = cell.points
+    changed = by_hand and before is not None and before != cell.points
+    grade.needs_manual_grade = by_hand and (grade.needs_manual_grade or changed)
+
+
+def enter_comment(comment: "Comment", *, blank: bool, look: bool) -> None:
+    """Set the automatic comment on an answer; a person's own comment stays."""
+    comment.auto_comment = CHANGED if look else NO_RESPONSE if blank else None
+
+
+def must_look(gradebook: "Gradebook", name: str, where: tuple[str, str, str]) -> bool:
+    """Whether a score given by hand waits for another look."""
+    grade = gradebook.find_grade(name, *where)
+    return grade.manual_score is not None and grade.needs_manual_grade
+
+
+def answers(result: Result | None) -> dict[str, str]:
+    """The sources of a submission's named cells, with what was pasted into them."""
+    if result is None or result.notebook is None:
+        return {}
+    return {
+        grade_id(cell): json.dumps(["".join(cell["source"]), cell.get("attachments")])
+        for cell in json.loads(result.notebook)["cells"]
+        if grade_id(cell)
+    }
+
+
+def blank_answers(exam: Exam, result: Result) -> set[str]:
+    """The answer cells that are as they were handed out, or empty."""
+    written = answers(result)
+    blank = set()
+    for cell in exam.cells:
+        source, pasted = json.loads(written.get(grade_id(cell), '["", null]'))
+        same = source.strip() in ("", cell["source"].strip())
+        if is_answer(cell) and same and not pasted:
+            blank.add(grade_id(cell))
+    return blank
+
+
+def for_formgrader(exam: Exam, result: Result) -> bytes:
+    """The notebook that a grader sees: the run one, or why there is none."""
+    import nbformat
+
+    if result.notebook is not None:
+        notebook = json.loads(result.notebook)
+        for cell in notebook["cells"]:
+            cell["outputs"] = [shown(each) for each in cell.get("outputs", [])]
+            if cell["cell_type"] != "code":
+                del cell["outputs"]
+    else:
+        notebook = json.loads(exam.release)
+        text = f"**Not graded ({result.outcome}).** {result.reason or ''}"
+        note = {"cell_type": "markdown", "id": "not-graded", "metadata": {}}
+        notebook["cells"].insert(0, note | {"source": text})
+    made = nbformat.from_dict(notebook)
+    return (nbformat.writes(made, version=nbformat.NO_CONVERT) + "\n").encode(
+        "utf-8", "replace"
+    )
+
+
+def shown(output: dict[str, Any]) -> dict[str, Any]:
+    """An output, less the kinds of data that a page would run."""
+    if "data" not in output:
+        return output
+    data = {kind: output["data"][kind] for kind in SHOWN if kind in output["data"]}
+    return output | {"data": data}
