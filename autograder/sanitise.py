@@ -82,9 +82,19 @@ def code_html(source: str) -> Markup:
     return Markup(f'<pre class="code">{shown}</pre>')
 
 
-def tex_html(tex: str) -> Markup:
+def tex_html(tex: str, kind: str = "tex") -> Markup:
     """A formula as its TeX source: a page that loads nothing cannot typeset it."""
-    return Markup('<code class="tex">{}</code>').format(tex.strip().strip("$").strip())
+    text = tex.strip().strip("$").strip()
+    return Markup('<code class="{}">{}</code>').format(kind, text)
+
+
+def display_html(tex: str) -> Markup:
+    """A formula on lines of its own, as its TeX source."""
+    return tex_html(tex, "tex display")
+
+
+def _dollars(tex: str, options: Mapping[str, Any]) -> Markup:
+    return (display_html if options["display_mode"] else tex_html)(tex)
 
 
 def markdown_html(source: str, attachments: object = None) -> Markup:
@@ -109,7 +119,7 @@ def clean_html(html: str, pictures: set[str] = frozenset()) -> Markup:
             clean_content_tags=SWALLOWED,
             attributes={"a": {"href"}, "img": {"src", "alt"}, "ol": {"start"}},
             attribute_filter=keep,
-            allowed_classes={"code": {"tex"}},
+            allowed_classes={"code": {"tex", "display"}},
             url_schemes={"https", "http", "mailto", "data"},
             url_relative="deny",
             link_rel="noopener noreferrer nofollow",
@@ -172,7 +182,7 @@ def _prose(text: str) -> Markup:
 
 
 def _latex(text: str) -> Markup:
-    return tex_html(plain(text))
+    return display_html(plain(text))
 
 
 RICH: dict[str, Callable[[str], Markup]] = {
@@ -205,13 +215,13 @@ def _markdown() -> MarkdownIt:
     # Thousands of link references would take this parser minutes.
     markdown = MarkdownIt("commonmark").disable("reference")
     markdown.enable(["table", "strikethrough"])
-    markdown.use(amsmath_plugin, renderer=tex_html)
+    markdown.use(amsmath_plugin, renderer=display_html)
     markdown.use(
         dollarmath_plugin,
         allow_space=False,
         allow_digits=False,
         double_inline=True,
-        renderer=lambda tex, options: tex_html(tex),
+        renderer=_dollars,
     )
     markdown.add_render_rule("image", _image)
     return markdown
