@@ -34,17 +34,21 @@ def chapter_map(
     """
     first, *columns, last = roads.items()
     length = max(len(chapters) for _, chapters in columns)
-    rows = len(first[1]) + length + len(last[1]) + 4.4
+    rows = len(first[1]) + length + len(last[1]) + 5.0
     drawn, (axis,) = figure(size=(WIDTH, ROW * rows))
     axis.set(xlim=(0, len(columns)), ylim=(rows, 0))
     axis.axis("off")
     middle = len(columns) / 2
     down = _road(axis, middle, 0.5, first, GREY, written)
+    bottom, goal = down + length + 2.2, rows - len(last[1]) - 0.6
     for k, (column, colour) in enumerate(zip(columns, _COLOURS, strict=False)):
-        _arrow(axis, (middle, down - 0.4), (k + 0.5, down + 0.9), colour)
-        end = _road(axis, k + 0.5, down + 1.4, column, colour, written)
-        _arrow(axis, (k + 0.5, end - 0.4), (middle, rows - len(last[1]) - 1.1), colour)
-    _road(axis, middle, rows - len(last[1]) - 0.6, last, GREY, written)
+        centre = k + 0.5
+        _arrow(axis, (middle, down - 0.4), (centre, down + 0.9), colour)
+        end = _road(axis, centre, down + 1.4, column, colour, written)
+        axis.plot([centre, centre], [end - 0.5, bottom], color=colour, lw=1.2)
+        meeting = middle + 0.25 * (centre - middle)  # side by side, not in one point
+        _arrow(axis, (centre, bottom), (meeting, goal - 0.5), colour)
+    _road(axis, middle, goal, last, GREY, written)
     return drawn
 
 
@@ -71,12 +75,13 @@ def _road(
             0.72,
             boxstyle="round,pad=0,rounding_size=0.06",
             mutation_aspect=6,
-            facecolor=(colour, 0.25) if is_written else "none",
+            facecolor=(colour, 0.15) if is_written else "none",
             edgecolor=colour,
             linewidth=1.2 if is_written else 0.6,
         )
         axis.add_patch(box)
-        axis.text(centre, top + row, chapter, size=SMALL, **place)
+        weight = "bold" if is_written else "normal"
+        axis.text(centre, top + row, chapter, size=SMALL, weight=weight, **place)
     return top + len(chapters) + 1
 
 
