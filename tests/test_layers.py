@@ -36,8 +36,17 @@ from flowbook.elementwise import (
 from flowbook.flow import Flow, Inverse, Layer
 from flowbook.linear import PLU, ActNorm, Diagonal, Householder, Permutation, Triangular
 from flowbook.mixture import LogisticMixture
+from flowbook.nets import mlp
 from flowbook.piecewise import LeakyReLU, PiecewiseLinear, SquareRootBins
+from flowbook.residual import AdditivePair, ReversibleStack
 from flowbook.splines import RationalQuadraticSpline
+
+
+def additive_pair(dim: int) -> AdditivePair:
+    half = (dim + 1) // 2
+    first, second = mlp(dim - half, 8, half), mlp(half, 8, dim - half)
+    return AdditivePair(half_mask(dim), first, second)
+
 
 LAYERS: dict[str, Callable[[int], Layer]] = {
     "diagonal": lambda dim: Diagonal((-1.5) ** torch.arange(1, dim + 1)),
@@ -55,6 +64,10 @@ LAYERS: dict[str, Callable[[int], Layer]] = {
     "affine coupling": lambda dim: AffineCoupling(torch.arange(dim) % 2, hidden=16),
     "spline coupling": lambda dim: SplineCoupling(
         alternating_mask(dim), hidden=16, bins=5, bound=2
+    ),
+    "additive pair": additive_pair,
+    "reversible stack": lambda dim: ReversibleStack(
+        [additive_pair(dim), additive_pair(dim)]
     ),
     "affine autoregressive": lambda dim: AffineAutoregressive(dim, (12, 16)),
     "inverse affine autoregressive": lambda dim: InverseAffineAutoregressive(
