@@ -100,8 +100,8 @@ def nll_above_entropy(
     """
     drawn, (axis,) = figure(size=(WIDTH * 0.8, 3.2))
     scale = _numpy(scale)
-    axis.plot(scale, _numpy(nll).T, color=GREY, lw=0.8, alpha=0.7)
-    axis.plot([], [], color=GREY, lw=0.8, label="NLL of 50 samples")
+    axis.plot(scale, _numpy(nll).T, color=GREY, lw=1)
+    axis.plot([], [], color=GREY, lw=1, label="NLL of 50 samples")
     axis.plot(scale, _numpy(cross_entropy), color=BLUE, label="expected NLL")
     axis.axhline(entropy, color=ORANGE, ls="--", label="entropy")
     best = int(cross_entropy.argmin())
