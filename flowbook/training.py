@@ -84,7 +84,10 @@ def fit(
     optimizer = torch.optim.AdamW(parameters, weight_decay=weight_decay, fused=True)
     losses, start = [], time.perf_counter()
     model.train()
-    with _seeded(seed, data.device), trange(steps, disable=not progress) as bar:
+    with (
+        _seeded(seed, data.device),
+        trange(steps, disable=not progress, mininterval=0.5) as bar,
+    ):
         for step, rows in zip(bar, _batches(data, batch, seed), strict=False):
             optimizer.param_groups[0]["lr"] = learning_rate(step, steps, lr)
             losses.append(_update(optimizer, parameters, loss(model, rows), step))

@@ -52,7 +52,7 @@ def grid_warp(z: Tensor, x: Tensor, log_det: Tensor, marked: tuple[int, int]) ->
         axis.fill(*outline.T, facecolor="none", edgecolor=RED, linewidth=2)
         axis.autoscale_view()
         _plane(axis, name)
-    drawn.colorbar(mesh, ax=axes, shrink=0.8, label="log|det J|")
+    drawn.colorbar(mesh, ax=axes, shrink=0.8, label=r"$\log\,|\det\,J\,|$")
     return drawn
 
 
@@ -163,7 +163,7 @@ def _hues(points: np.ndarray) -> np.ndarray:
 
 def _plane(axis: Axes, name: str) -> None:
     axis.set_aspect("equal")
-    axis.set(xlabel=f"{name}₁", ylabel=f"{name}₂")
+    axis.set(xlabel=f"${name}_1$", ylabel=f"${name}_2$")
     axis.set_title({"z": "base space z", "x": "data space x"}[name])
 
 
