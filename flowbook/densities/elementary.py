@@ -106,7 +106,8 @@ class GaussianMixture(Density):
             raise ValueError(f"means must have shape (components, dim), got {shape}")
         count, self.dim = self.means.shape
         scales = torch.as_tensor(scale, dtype=torch.float64).broadcast_to(count)
-        weights = torch.as_tensor(weights or [1.0] * count, dtype=torch.float64)
+        weights = [1.0] * count if weights is None else weights
+        weights = torch.as_tensor(weights, dtype=torch.float64)
         if len(weights) != count or min(scales.min(), weights.min()) <= 0:
             raise ValueError(f"expected {count} positive scales and weights")
         self.scales, self.weights = scales, weights / weights.sum()

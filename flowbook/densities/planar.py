@@ -199,7 +199,7 @@ class Banana(Density):
 class Funnel(Density):
     """Neal's funnel: x₁ ~ N(0, 3²) sets the scale exp(x₁/2) of all other coordinates.
 
-    Its tails are too long for a box: `bounds` holds about 95 % of the mass, so that no
+    Its tails are too long for a box: `bounds` holds about 98 % of the mass, so that no
     quadrature on it serves. The entropy is dim/2 log 2πe + log 3.
 
     Shapes: log_prob maps (..., dim) to (...); sample returns (n, dim).
