@@ -18,6 +18,7 @@ from flowbook.autoregressive import (
     InverseAffineAutoregressive,
     SplineAutoregressive,
 )
+from flowbook.contractive import ContractiveResidual, contractive_mlp
 from flowbook.coupling import (
     AdditiveCoupling,
     AffineCoupling,
@@ -69,6 +70,7 @@ LAYERS: dict[str, Callable[[int], Layer]] = {
     "reversible stack": lambda dim: ReversibleStack(
         [additive_pair(dim), additive_pair(dim)]
     ),
+    "contractive residual": lambda dim: ContractiveResidual(contractive_mlp(dim, 8)),
     "affine autoregressive": lambda dim: AffineAutoregressive(dim, (12, 16)),
     "inverse affine autoregressive": lambda dim: InverseAffineAutoregressive(
         dim, (16, 12), order=torch.arange(dim).flip(0)

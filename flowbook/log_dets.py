@@ -1,0 +1,124 @@
+"""log|det(I + J)| of a residual map, J = dg/dz: exact, by a series, by roulette.
+
+For a contraction g, with all tr J^k estimated by Hutchinson's trick from v^T J^k v,
+
+    log|det(I + J)| = tr log(I + J) = sum over k >= 1 of (-1)^{k+1} tr(J^k) / k.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.func import jacrev, vjp, vmap
+
+Probe = Callable[[Tensor, torch.Generator], Tensor]
+"""(like, generator) -> random v, shaped as `like`, with E[v v^T] = I."""
+
+
+def gaussian_probe(like: Tensor, generator: torch.Generator) -> Tensor:
+    """Return standard normal entries: variance 2 |S|^2 for the symmetric part S of J.
+
+    |S|^2 is the sum of the squared entries (Hutchinson, 1990).
+    """
+    noise = torch.randn(like.shape, generator=generator, device=generator.device)
+    return noise.to(like)
+
+
+def rademacher_probe(like: Tensor, generator: torch.Generator) -> Tensor:
+    """Return random signs: variance 2 (|S|^2 - sum of S_ii^2), never the larger one."""
+    signs = torch.randint(2, like.shape, generator=generator, device=generator.device)
+    return (2 * signs - 1).to(like)
+
+
+class ExactLogDet:
+    """The log-determinant of the whole Jacobian: O(dim^3) a row, for few dimensions.
+
+    Called with g and z (batch, dim); returns (batch,).
+    """
+
+    def __call__(self, g: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
+        """Return log|det(I + dg/dz)| of every row."""
+        jacobian = vmap(jacrev(lambda row: g(row[None])[0]))(z)
+        identity = torch.eye(z.shape[-1], dtype=z.dtype, device=z.device)
+        return torch.linalg.slogdet(identity + jacobian).logabsdet
+
+
+class SeriesLogDet:
+    """The first `terms` of the power series (Behrmann et al., 2019).
+
+    Cutting the series off costs a bias of at most, for a Lipschitz constant beta < 1,
+
+        dim * beta^{n+1} / ((n + 1) (1 - beta)),    n = terms.
+
+    Each call draws one probe v for every row from the generator that `seed` starts.
+
+    Called with g and z (batch, ...); returns (batch,).
+    """
+
+    def __init__(self, terms: int, seed: int, probe: Probe = rademacher_probe) -> None:
+        if terms < 1:
+            raise ValueError(f"A series needs one term or more; got {terms}.")
+        self.terms, self.probe = terms, probe
+        self.generator = _generator(seed)
+
+    def __call__(self, g: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
+        """Return an estimate of log|det(I + dg/dz)| of every row."""
+        weights = [1.0] * self.terms
+        return _series(g, z, self.probe(z, self.generator), weights)
+
+
+class RouletteLogDet:
+    """The whole power series without bias (Chen et al., 2019).
+
+    The number of terms N is random: `always` terms, and after each further one the
+    series goes on with probability `go_on`. A term is divided by the probability
+    P(N >= k) of being reached, which makes the expectation that of the whole series.
+    The variance is finite where go_on > beta^2. All rows of a call share N.
+
+    Called with g and z (batch, ...); returns (batch,).
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        always: int = 2,
+        go_on: float = 0.5,
+        probe: Probe = rademacher_probe,
+    ) -> None:
+        if always < 0 or not 0 <= go_on < 1:
+            raise ValueError(
+                "Roulette needs always >= 0 and 0 <= go_on < 1; "
+                f"got {always} and {go_on}."
+            )
+        self.always, self.go_on, self.probe = always, go_on, probe
+        self.generator = _generator(seed)
+
+    def __call__(self, g: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
+        """Return an unbiased estimate of log|det(I + dg/dz)| of every row."""
+        weights = [1.0] * self.always
+        reached = 1.0
+        while self._uniform() < self.go_on:
+            reached *= self.go_on
+            weights.append(1 / reached)
+        return _series(g, z, self.probe(z, self.generator), weights)
+
+    def _uniform(self) -> float:
+        device = self.generator.device
+        return torch.rand((), generator=self.generator, device=device).item()
+
+
+def _series(
+    g: Callable[[Tensor], Tensor], z: Tensor, probe: Tensor, weights: list[float]
+) -> Tensor:
+    # One vector-Jacobian product a term: v^T J^k = (v^T J^{k-1}) J.
+    _, transpose = vjp(g, z)
+    power, total = probe, z.new_zeros(len(z))
+    for k, weight in enumerate(weights, start=1):
+        (power,) = transpose(power)
+        trace = (power * probe).flatten(1).sum(1)
+        total = total + (-1) ** (k + 1) * weight / k * trace
+    return total
+
+
+def _generator(seed: int) -> torch.Generator:
+    return torch.Generator(torch.get_default_device()).manual_seed(seed)
