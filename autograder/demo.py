@@ -38,19 +38,17 @@ NAMES = (
 # fmt: on
 MOST_MISTAKES = 3  # of one student
 SCHEME = "**Marking scheme"  # a model answer may end with one: no student writes it
-LOOP = """
-
-residual = 1.0
+LOOP = """residual = 1.0
 while residual > 0:  # until it has converged
     residual = 0.5 * residual + 1e-12
-"""
-WARNS = """
 
-import sys
+"""
+WARNS = """import sys
 import warnings
 
 warnings.warn("this takes the slow way", stacklevel=1)
 print("still here", file=sys.stderr)
+
 """
 NOTE = "A note to myself: look at the hint again, and draw a picture first."
 SCRATCH = "# scratch\ntrial = [n / 10 for n in range(10)]\nsum(trial)"
@@ -198,11 +196,11 @@ class Stories:
             yield story, self.file, self.brief(content) if len(chosen) > 1 else content
         yield "blank", self.file, student_version(self.source)
         yield "half finished", self.file, self.right(self.second_half_as_given())
-        yield "an endless loop", self.file, self.ends_with(LOOP, -1)
+        yield "an endless loop", self.file, self.begins_with(LOOP, -1)
         yield "broken JSON", self.file, self.right()[: len(self.right()) * 3 // 5]
         yield "a deleted test cell", self.file, self.without_a_test()
         yield "a renamed file", self.file.replace(".", " (1)."), self.right()
-        yield "warnings on stderr", self.file, self.ends_with(WARNS, 0)
+        yield "warnings on stderr", self.file, self.begins_with(WARNS, 0)
         yield "extra cells", self.file, self.with_extra_cells()
 
     def other_ways(self) -> Iterator[dict[str, str]]:
@@ -238,10 +236,10 @@ class Stories:
         later = list(self.stubs)[len(self.stubs) // 2 :]
         return {name: self.stubs[name] for name in later}
 
-    def ends_with(self, text: str, which: int) -> bytes:
-        """Right answers, with some lines after one of the code answers."""
+    def begins_with(self, text: str, which: int) -> bytes:
+        """Right answers, with some lines before one of the code answers."""
         name = list(self.answers)[which]
-        return self.right({name: self.answers[name] + text})
+        return self.right({name: text + self.answers[name]})
 
     def without_a_test(self) -> bytes:
         """Right answers in a notebook that lost its first test cell."""

@@ -55,6 +55,15 @@ class Mistake:
     tasks: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Loss:
+    """A tested cell that lost points in no known way, and the commonest error there."""
+
+    cell: CellResult
+    students: int
+    error: str | None
+
+
 def tasks(scored: Sequence[Scored]) -> list[Task]:
     """The tasks in the order of the assignment; only graded submissions count.
 
@@ -92,17 +101,19 @@ def mistakes(scored: Iterable[Scored]) -> list[Mistake]:
     return sorted(named, key=lambda mistake: (-len(mistake.students), mistake.name))
 
 
-def unnamed(scored: Iterable[Scored]) -> list[tuple[CellResult, int]]:
-    """Tested cells that lost points without a known mistake, and how often."""
-    lost = [
-        score.cell
-        for each in scored
-        for score in each.scores
-        if each.graded and not (score.full or score.cell.manual or score.cell.mistake)
+def unnamed(scored: Iterable[Scored]) -> list[Loss]:
+    """The tested cells that lost points without a known mistake, the worst first."""
+    lost: dict[str, list[CellResult]] = {}
+    for each in scored:
+        for score in each.scores:
+            cell = score.cell
+            if each.graded and not (score.full or cell.manual or cell.mistake):
+                lost.setdefault(cell.grade_id, []).append(cell)
+    losses = [
+        Loss(cells[0], len(cells), _commonest(cell.error for cell in cells))
+        for cells in lost.values()
     ]
-    cells = {cell.grade_id: cell for cell in lost}
-    counts = Counter(cell.grade_id for cell in lost).most_common()
-    return [(cells[name], count) for name, count in counts]
+    return sorted(losses, key=lambda loss: -loss.students)
 
 
 def item_rest(item: Sequence[float], rest: Sequence[float]) -> float | None:
@@ -121,6 +132,11 @@ def fisher_interval(r: float, n: int) -> tuple[float, float]:
         return r, r
     z, half = math.atanh(r), SURE / math.sqrt(n - 3)
     return math.tanh(z - half), math.tanh(z + half)
+
+
+def _commonest(errors: Iterable[str | None]) -> str | None:
+    counts = Counter(error for error in errors if error)
+    return counts.most_common(1)[0][0] if counts else None
 
 
 def _task(number: int, cell: CellResult, table: Sequence[dict[str, Score]]) -> Task:

@@ -11,13 +11,14 @@ from markupsafe import Markup
 from autograder.course import Course, write_whole
 from autograder.items import (
     ENOUGH,
+    Loss,
     Mistake,
     Task,
     mistakes,
     tasks,
     unnamed,
 )
-from autograder.model import CellResult, Outcome
+from autograder.model import Outcome
 from autograder.pages import number, render, seconds
 from autograder.plots import histogram, item_map, share_bar
 from autograder.scores import Scored, absent, read_class
@@ -83,7 +84,7 @@ class Report:
         return mistakes(self.students)
 
     @property
-    def unnamed(self) -> list[tuple[CellResult, int]]:
+    def unnamed(self) -> list[Loss]:
         """Where points were lost without a known mistake."""
         return unnamed(self.students)
 

@@ -212,9 +212,9 @@ def test_mistakes_count_students_and_the_commonest_is_first():
         ("log-det sign", ("a", "b")),
         ("support lost", ("c",)),
     ]
-    assert [(cell.grade_id, count) for cell, count in unnamed(scored(results))] == [
-        ("t0", 1)
-    ]
+    assert [
+        (each.cell.grade_id, each.students) for each in unnamed(scored(results))
+    ] == [("t0", 1)]
 
 
 @pytest.mark.filterwarnings("ignore::sqlalchemy.exc.SAWarning")
