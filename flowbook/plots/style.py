@@ -27,8 +27,8 @@ DENSITY = LinearSegmentedColormap.from_list(
 
 # No figure is wider (in inches): it fits the column of the page, so the sizes of the
 # fonts are what they say; on a phone it shrinks to about six tenths, still legible.
-WIDTH = 6.4
-TEXT, SMALL = 11, 9.5  # points: labels and titles; ticks and legends
+WIDTH = 6.0
+TEXT, SMALL = 11, 10  # points: labels and titles; ticks and legends
 
 RC: dict[str, Any] = {
     "figure.facecolor": "none",
