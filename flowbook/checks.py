@@ -59,6 +59,13 @@ class CheckFailed(AssertionError):  # noqa: N818 - it is what a student reads
         lines = zip(labels, texts, strict=True)
         super().__init__("\n".join(f"{label}: {text}" for label, text in lines if text))
 
+    def _render_traceback_(self) -> list[str]:
+        """Show these lines alone in a notebook, which calls this for its output.
+
+        The way through this file tells a student nothing.
+        """
+        return str(self).splitlines()
+
 
 def check(
     got: object,
@@ -102,7 +109,7 @@ def check_samples(
     idea: str,
     mistakes: Iterable[Mistake] = (),
 ) -> None:
-    """Raise CheckFailed unless the tensor `got` holds independent draws from `cdf`.
+    """Raise CheckFailed unless the numbers in the tensor `got` have the law `cdf`.
 
     `like` has the shape and the dtype that `got` must have: the base samples, say.
 

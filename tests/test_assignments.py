@@ -79,9 +79,10 @@ def recording(check: Callable, failures: list[Exception]) -> Callable:
     return recorded
 
 
-def run(notebook: NotebookNode, everything: bool = False) -> Failures:
+def run(
+    notebook: NotebookNode, everything: bool = False, **namespace: object
+) -> Failures:
     """Run the answers and the tests, or `everything`, pictures included."""
-    namespace: dict[str, object] = {}
     failures: Failures = {}
     for cell in notebook.cells:
         meta = cell.metadata.get("nbgrader", {})
@@ -149,6 +150,38 @@ def test_the_handed_out_stubs_fail_every_part_of_every_test(folder):
     failures = run(notebook)
     for test in graded(notebook):
         assert all(failures[grade_id(test)].values()), grade_id(test)
+
+
+class Always:
+    """An object that equals everything and is each of its own parts."""
+
+    def __eq__(self, other: object) -> bool:
+        return True
+
+    def __getitem__(self, index: object) -> "Always":
+        return self
+
+
+STAND_INS = {
+    "nothing": None,
+    "not a number": torch.full((3,), torch.nan),
+    "empty": torch.zeros(0),
+    "zero": torch.zeros(3),
+    "always equal": Always(),
+}
+
+
+@each_assignment
+@pytest.mark.parametrize("result", STAND_INS.values(), ids=STAND_INS)
+def test_functions_that_compute_nothing_fail_every_test(folder, result):
+    notebook = assignment(folder)
+    for cell in cells(notebook, solution=True, grade=False):
+        names = [node.name for node in ast.parse(cell.source).body]
+        answers = (f"{name} = lambda *args, **options: RESULT" for name in names)
+        cell.source = "\n".join(answers)
+    failures = run(notebook, RESULT=result)
+    for test in graded(notebook):
+        assert failures[grade_id(test)]["visible"], grade_id(test)
 
 
 @pytest.mark.parametrize(("folder", "variant"), variants("mutant"))

@@ -149,6 +149,12 @@ def test_the_message_has_a_line_for_each_thing_known():
     assert len(str(failure(TRUTH * 3)).splitlines()) == 2
 
 
+def test_a_notebook_shows_the_message_and_no_traceback():
+    # IPython shows what this method of an exception returns, if it has one.
+    wrong = failure(TRUTH * 3)
+    assert wrong._render_traceback_() == str(wrong).splitlines()
+
+
 @pytest.mark.parametrize(
     ("expected", "mistakes", "problem"),
     [
