@@ -26,6 +26,7 @@ class Task:
     number: int
     cell: CellResult
     students: int
+    waiting: int
     share: float
     full: float
     discrimination: float | None
@@ -57,11 +58,13 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Loss:
-    """A tested cell that lost points in no known way, and the commonest error there."""
+    """Tested cells that lost points in no known way, most often with this error.
 
-    cell: CellResult
-    students: int
+    `cells` pairs each grade_id with the number of students.
+    """
+
     error: str | None
+    cells: tuple[tuple[str, int], ...]
 
 
 def tasks(scored: Sequence[Scored]) -> list[Task]:
@@ -102,18 +105,18 @@ def mistakes(scored: Iterable[Scored]) -> list[Mistake]:
 
 
 def unnamed(scored: Iterable[Scored]) -> list[Loss]:
-    """The tested cells that lost points without a known mistake, the worst first."""
-    lost: dict[str, list[CellResult]] = {}
+    """Where points were lost without a known mistake, the most frequent first."""
+    lost: dict[str, list[str | None]] = {}
     for each in scored:
         for score in each.scores:
             cell = score.cell
             if each.graded and not (score.full or cell.manual or cell.mistake):
-                lost.setdefault(cell.grade_id, []).append(cell)
-    losses = [
-        Loss(cells[0], len(cells), _commonest(cell.error for cell in cells))
-        for cells in lost.values()
-    ]
-    return sorted(losses, key=lambda loss: -loss.students)
+                lost.setdefault(cell.grade_id, []).append(cell.error)
+    found: dict[str | None, list[tuple[str, int]]] = {}
+    for grade_id, errors in lost.items():
+        found.setdefault(_commonest(errors), []).append((grade_id, len(errors)))
+    losses = [Loss(error, tuple(cells)) for error, cells in found.items()]
+    return sorted(losses, key=lambda loss: -sum(count for _, count in loss.cells))
 
 
 def item_rest(item: Sequence[float], rest: Sequence[float]) -> float | None:
@@ -140,7 +143,9 @@ def _commonest(errors: Iterable[str | None]) -> str | None:
 
 
 def _task(number: int, cell: CellResult, table: Sequence[dict[str, Score]]) -> Task:
-    rows = [row for row in table if _points(row, cell.grade_id) is not None]
+    rows = [row for row in table if cell.grade_id in row]
+    waiting = sum(row[cell.grade_id].points is None for row in rows)
+    rows = [] if waiting else rows
     item = [_points(row, cell.grade_id) for row in rows]
     others = [name for name in _known_of_all(rows) if name != cell.grade_id]
     rest = [sum(_points(row, name) for name in others) for row in rows]
@@ -149,6 +154,7 @@ def _task(number: int, cell: CellResult, table: Sequence[dict[str, Score]]) -> T
         number=number,
         cell=cell,
         students=len(rows),
+        waiting=waiting,
         share=fmean(item) / cell.max_points if rows and cell.max_points else math.nan,
         full=fmean(row[cell.grade_id].full for row in rows) if rows else math.nan,
         discrimination=r,
