@@ -1,0 +1,128 @@
+"""The built book, on a local server, in one real browser for all tests."""
+
+import functools
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, BrowserContext
+
+ROOT = Path(__file__).resolve().parents[2]
+ARGUMENTS = [
+    f"--{name}"
+    for name in (
+        "headless",
+        "no-sandbox",
+        "disable-gpu",
+        "disable-quic",
+        "no-first-run",
+        "disable-background-networking",
+        "disable-component-update",
+        "disable-sync",
+    )
+]
+
+
+@pytest.fixture(scope="session")
+def site() -> Path:
+    """The folder of the built book; BOOK_HTML names another one."""
+    folder = Path(os.environ.get("BOOK_HTML", ROOT / "_build/html")).resolve()
+    if not (folder / "searchindex.js").exists():
+        pytest.fail(f"{folder} holds no built book: run `make book` first.")
+    return folder
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """A static server that keeps its requests to itself."""
+
+    def log_message(self, *_: object) -> None:
+        """Print nothing."""
+
+
+@pytest.fixture(scope="session")
+def address(site: Path) -> Iterator[str]:
+    """The address of the book on this machine."""
+    handler = functools.partial(Quiet, directory=site)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    """One Chromium. Without it: skipped at home, a failure in CI."""
+    chromium = shutil.which("chromium")
+    if not chromium:
+        missing = "chromium is not installed: sudo apt-get install chromium"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield running
+        running.close()
+
+
+class Visit:
+    """A window on the book that notes whatever goes wrong in it."""
+
+    # sphinx-thebe declares this twice on every page; the theme loads it unasked.
+    KNOWN = "THEBE_JS_URL' has already been declared"
+
+    def __init__(self, context: "BrowserContext", home: str) -> None:
+        self.problems: list[str] = []
+        self.page = context.new_page()
+        self.page.on("pageerror", lambda error: self.note(f"error: {error}"))
+        self.page.on("console", self.note_console)
+        self.page.on("request", lambda request: self.note_request(request.url, home))
+        self.page.on("requestfailed", lambda r: self.note(f"not loaded: {r.url}"))
+        self.page.on("response", self.note_status)
+
+    def note(self, problem: str) -> None:
+        if self.KNOWN not in problem:
+            self.problems.append(problem)
+
+    def note_console(self, message: object) -> None:
+        if message.type == "error":
+            self.note(f"console: {message.text}")
+
+    def note_request(self, url: str, home: str) -> None:
+        if not url.startswith((home, "data:", "blob:")):
+            self.note(f"leaves the machine: {url}")
+
+    def note_status(self, response: object) -> None:
+        if response.status >= 400:
+            self.note(f"status {response.status}: {response.url}")
+
+    def open(self, url: str) -> None:
+        """Go to a page, and wait until its mathematics is set."""
+        self.page.goto(url)
+        self.page.wait_for_function("() => !window.MathJax || MathJax.startup?.promise")
+        self.page.evaluate("() => window.MathJax ? MathJax.startup.promise : null")
+
+
+@pytest.fixture
+def visit(browser: "Browser", address: str) -> Iterator[Visit]:
+    """A fresh window at 1300 pixels, over http."""
+    context = browser.new_context(viewport={"width": 1300, "height": 900})
+    yield Visit(context, address)
+    context.close()
+
+
+@pytest.fixture
+def offline(browser: "Browser", site: Path) -> Iterator[Visit]:
+    """A fresh window at 420 pixels that reads the book's files without a server."""
+    context = browser.new_context(
+        viewport={"width": 420, "height": 900}, color_scheme="dark", offline=True
+    )
+    yield Visit(context, site.as_uri())
+    context.close()

@@ -1,0 +1,105 @@
+"""The built files, read without a browser: links, anchors, numbers, secrets."""
+
+import posixpath
+import re
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT))  # tools/ is no installed package
+
+from tools.notebooks.tree import Tree  # noqa: E402
+
+pytestmark = pytest.mark.web
+
+
+class Reader(HTMLParser):
+    """Collects a page's anchors, its links, and what it loads."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.ids: set[str] = set()
+        self.links: set[str] = set()
+        self.loads: set[str] = set()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note what a tag names and what it refers to."""
+        found = dict(attrs)
+        self.ids |= {found[name] for name in ("id", "name") if found.get(name)}
+        if tag == "a" and found.get("href"):
+            self.links.add(found["href"])
+        elif tag in ("script", "img", "link", "source", "iframe"):
+            is_hint = found.get("rel") in ("canonical", "search", "next", "prev")
+            url = found.get("src") or found.get("href")
+            if url and not is_hint:
+                self.loads.add(url)
+
+
+@pytest.fixture(scope="module")
+def pages(site: Path) -> dict[str, Reader]:
+    """Every page of the book, by its path."""
+    files = [path for path in site.rglob("*.html") if "_static" not in path.parts]
+    return {
+        path.relative_to(site).as_posix(): Reader(path.read_text("utf8"))
+        for path in files
+    }
+
+
+def is_broken(link: str, path: str, pages: dict[str, Reader], site: Path) -> bool:
+    """Whether a link of the page at `path` leads to no file or no anchor."""
+    url = urlsplit(link)
+    if url.scheme or url.netloc:
+        return False
+    here = posixpath.dirname(path)
+    target = posixpath.normpath(posixpath.join(here, unquote(url.path)))
+    target = target if url.path else path
+    if url.fragment and target in pages:
+        return unquote(url.fragment) not in pages[target].ids
+    return not (site / target).is_file()
+
+
+def test_every_internal_link_and_anchor_resolves(pages, site):
+    found = [(path, link) for path, page in pages.items() for link in page.links]
+    found += [(path, link) for path, page in pages.items() for link in page.loads]
+    assert [each for each in found if is_broken(each[1], each[0], pages, site)] == []
+
+
+def test_no_page_loads_anything_from_elsewhere(pages):
+    found = [(path, url) for path, page in pages.items() for url in page.loads]
+    assert [each for each in found if re.match(r"https?:|//", each[1])] == []
+
+
+def test_no_button_leads_to_a_repository_that_is_not_configured(pages):
+    links = {link for page in pages.values() for link in page.links}
+    assert not [link for link in links if re.search("colab|binder|/edit/", link)]
+
+
+SHOWN = {
+    "Equation": r'id="equation-{}".*?eqno">\(([\d.]+)\)',
+    "Figure": r'id="{}".*?caption-number">Figure ([\d.]+)',
+    "Exercise": r'id="{}".*?Exercise ([\d.]+)',
+}
+
+
+def test_the_numbers_in_the_notebooks_are_those_of_the_pages(site):
+    for label, target in Tree(ROOT).labels.targets.items():
+        if target.kind in SHOWN:
+            html = site / target.page.path.replace(".md", ".html")
+            pattern = SHOWN[target.kind].format(re.escape(label))
+            found = re.search(pattern, html.read_text("utf8"), re.DOTALL)
+            assert found, label
+            assert found[1] == target.number, label
+
+
+def test_nothing_in_the_site_holds_what_only_the_instructor_may_see(site):
+    kinds = {".html", ".ipynb", ".md", ".js", ".txt"}
+    for path in site.rglob("*"):
+        if path.suffix in kinds and path.is_file() and "mathjax" not in path.parts:
+            text = path.read_text("utf8", errors="ignore")
+            assert "BEGIN SOLUTION" not in text, path
+            assert "HIDDEN TESTS" not in text, path
