@@ -145,13 +145,20 @@ def read_cells(notebook: str) -> list[dict[str, Any]]:
 
 
 def hidden_lines(source: Path) -> frozenset[str]:
-    """The lines of the hidden tests in the instructor's notebook, stripped."""
+    """The lines of the hidden tests in the instructor's notebook, stripped.
+
+    A line that also stands elsewhere in it, or is too short, gives nothing away.
+    """
     if not source.is_file():
         return frozenset()
-    texts = (joined(cell.get("source")) for cell in read_cells(source.read_text()))
-    regions = (region for text in texts for region in HIDDEN.findall(text))
-    lines = (line.strip() for region in regions for line in region.splitlines())
-    return frozenset(line for line in lines if len(line) >= FAINT)
+    text = "\n".join(
+        joined(cell.get("source")) for cell in read_cells(source.read_text("utf-8"))
+    )
+    known = HIDDEN.sub("", text)
+    lines = (
+        line.strip() for part in HIDDEN.findall(text) for line in part.splitlines()
+    )
+    return frozenset(line for line in lines if len(line) >= FAINT and line not in known)
 
 
 def _is_own(cell: Mapping[str, Any]) -> bool:

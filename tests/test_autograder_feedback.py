@@ -263,7 +263,8 @@ def test_a_tests_cell_and_its_output_are_never_shown(page_of):
 
 def test_a_hidden_line_quoted_in_an_output_is_withheld(tmp_path):
     line = "check(density(odd_inputs), oracle)"
-    source = f"### BEGIN HIDDEN TESTS\n{line}\n### END HIDDEN TESTS"
+    source = f"x = density(z)\n### BEGIN HIDDEN TESTS\n{line}\nx = density(z)\n"
+    source += "### END HIDDEN TESTS"
     path = tmp_path / "source.ipynb"
     path.write_text(notebook(check_cell(source)), "utf-8")
     hidden = hidden_lines(path)
