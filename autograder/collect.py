@@ -74,27 +74,27 @@ def items(folder: Path) -> Iterator[tuple[str, Path]]:
         if path.name.startswith(".") or path.name in JUNK:
             continue
         is_folder = path.is_dir() and not path.is_symlink()
-        name = path.name if is_folder else path.stem
-        yield name.encode("utf-8", "replace").decode("utf-8"), path
+        yield printable(path.name if is_folder else path.stem), path
 
 
 def collect_one(course: Course, assignment: str, student: str, path: Path) -> Collected:
     """Copy the one file that will be graded; a problem is recorded in its place."""
-    problem, chosen, content = None, None, b""
+    filename, content = None, b""
     try:
-        candidates = [path] if not is_plain_folder(path) else files_in(path)
-        chosen, problem = choose(candidates, assignment, flat=candidates == [path])
-        content = read_plainly(chosen)
+        is_folder = is_plain_folder(path)
+        candidates = files_in(path) if is_folder else [path]
+        chosen, content, problem = pick(candidates, assignment)
+        filename = chosen.name if is_folder else f"{assignment}{chosen.suffix}"
     except (OSError, ValueError) as error:
-        said = error.strerror if isinstance(error, OSError) else str(error)
-        problem, chosen = str(said), None
-    filename = None
-    if chosen is not None:
-        flat = chosen == path
-        filename = f"{assignment}{chosen.suffix}" if flat else chosen.name
-        filename = filename.encode("utf-8", "replace").decode("utf-8")
-    store(course, assignment, Collected(student, filename, problem), content)
-    return Collected(student, filename, problem)
+        problem = str(getattr(error, "strerror", None) or error)
+    item = Collected(student, filename and printable(filename), problem)
+    store(course, assignment, item, content)
+    return item
+
+
+def printable(name: str) -> str:
+    """A file's name in UTF-8, whatever bytes it was made of."""
+    return name.encode("utf-8", "replace").decode("utf-8")
 
 
 def is_plain_folder(path: Path) -> bool:
@@ -123,12 +123,11 @@ def files_in(folder: Path) -> list[Path]:
     return found
 
 
-def choose(
-    candidates: list[Path], assignment: str, *, flat: bool
-) -> tuple[Path, str | None]:
-    """The file to grade, and what to say when others were there too.
+def pick(candidates: list[Path], assignment: str) -> tuple[Path, bytes, str | None]:
+    """The file to grade, its bytes, and what to say when others were there too.
 
-    Raises ValueError, in words for the student, when nothing was handed in.
+    The handed-out name wins over a similar one, and any notebook over any other file.
+    Raises ValueError, in words for the student, when there is nothing to read.
     """
     if not candidates:
         raise ValueError("the folder is empty: no file was handed in")
@@ -143,28 +142,36 @@ def choose(
             path.name,
         ),
     )
-    if len(notebooks) > 1 and not flat:
-        shown = ranked[0].name.encode("utf-8", "replace").decode("utf-8")
-        return ranked[0], (
-            f"{len(notebooks)} notebooks were handed in; '{shown}' was graded."
-        )
-    return ranked[0], None
+    problems = []
+    for path in ranked:
+        try:
+            content = read_plainly(path)
+        except ValueError as error:
+            problems.append(str(error))
+            continue
+        if len(notebooks) > 1:
+            shown = f"'{printable(path.name)}' was graded"
+            problems.append(f"{len(notebooks)} notebooks were handed in; {shown}.")
+        return path, content, "; ".join(problems) or None
+    raise ValueError(problems[0])
 
 
 def read_plainly(path: Path) -> bytes:
     """The bytes of a regular file; ValueError for links, pipes, folders, huge files."""
+    name = printable(path.name)
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
         if path.is_symlink():
-            raise ValueError(f"'{path.name}' is a link, not a file") from error
-        raise ValueError(f"'{path.name}' cannot be read: {error.strerror}") from error
+            raise ValueError(f"'{name}' is a link, not a file") from error
+        raise ValueError(f"'{name}' cannot be read: {error.strerror}") from error
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise ValueError(f"'{name}' is not a file")
     with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise ValueError(f"'{path.name}' is not a file")
         content = file.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
-        raise ValueError(f"'{path.name}' is larger than {MAX_BYTES / 1e6:.0f} MB")
+        raise ValueError(f"'{name}' is larger than {MAX_BYTES / 1e6:.0f} MB")
     return content
 
 
@@ -208,11 +215,11 @@ def read_submission(
     try:
         if note["filename"] is not None:
             path = folder / Path(str(note["filename"])).name
+            content = read_plainly(path)
         else:
-            path, problem = choose(files_in(folder), assignment, flat=False)
-        content = read_plainly(path)
+            path, content, problem = pick(files_in(folder), assignment)
     except ValueError as error:
         said = note["problem"] or str(error)
         return Submission(student, assignment, "", b"", received), said
-    name = path.name.encode("utf-8", "replace").decode("utf-8")
+    name = printable(path.name)
     return Submission(student, assignment, name, content, received), problem

@@ -236,7 +236,8 @@ def read_exam(source: Path, assignment: str | None = None) -> Exam:
     }
     for name, text in tests.items():
         parse_test(source, name, text)
-    return Exam(assignment or source.stem, json.dumps(released), tests)
+    text = json.dumps(released, sort_keys=True)  # the same from .md and from .ipynb
+    return Exam(assignment or source.stem, text, tests)
 
 
 def parse_test(source: Path, name: str, text: str) -> None:

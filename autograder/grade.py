@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
@@ -16,6 +17,9 @@ from autograder.judge import judge, refused, result_key
 from autograder.model import CourseError, Limits, Outcome, Result, Submission
 from autograder.processes import Runner
 from autograder.record import record
+
+if TYPE_CHECKING:
+    from nbgrader.api import Gradebook
 
 HAND_IN = "Hand in the .ipynb file that was handed out, with your answers in it."
 
@@ -53,6 +57,7 @@ def grade(
     wanted = collected(course, assignment, students)
     tasks = list(pending(course, exam, wanted, force, seed))
     with course.gradebook() as gradebook, workers_of(workers) as (pool, runner):
+        restore(course, exam, wanted, {t.submission.student for t in tasks}, gradebook)
         waiting = {
             pool.submit(grade_one, task, exam, limits, seed, runner): task
             for task in tasks
@@ -87,6 +92,31 @@ def pending(
         same = done is not None and done.key == result_key(submission, exam, seed)
         if force or not same or done.outcome == Outcome.FAILED:
             yield Task(submission, note)
+
+
+def restore(
+    course: Course,
+    exam: Exam,
+    students: Iterable[str],
+    grading: set[str],
+    gradebook: "Gradebook",
+) -> None:
+    """Enter finished grades that the gradebook does not hold: it is a new one."""
+    from nbgrader.api import MissingEntry
+
+    try:
+        entered = {
+            each.student.id
+            for each in gradebook.find_assignment(exam.assignment).submissions
+        }
+    except MissingEntry as error:
+        raise CourseError(
+            f"{exam.assignment} is not in the gradebook {course.url}: release it again."
+        ) from error
+    for student in set(students) - grading - entered:
+        submission, _ = read_submission(course, exam.assignment, student)
+        result = course.result(exam.assignment, student)
+        record(course, exam, result, gradebook, submission.received)
 
 
 def grade_one(

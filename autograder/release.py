@@ -119,11 +119,14 @@ def fill_gradebook(trial: Course, course_id: str, assignment: str) -> None:
 
     It runs in a folder of its own, so that a refusal leaves the course as it was.
     """
-    from nbgrader.apps.api import NbGraderAPI
+    from nbgrader.converters import GenerateAssignment
+    from nbgrader.coursedir import CourseDirectory
+    from nbgrader.utils import capture_log
 
     config = trial.config(assignment)
     config.CourseDirectory.course_id = course_id
-    outcome = NbGraderAPI(config=config).generate_assignment(assignment)
+    folder = CourseDirectory(config=config)
+    outcome = capture_log(GenerateAssignment(coursedir=folder, config=config))
     if not outcome["success"]:
         said = (outcome.get("log") or outcome.get("error") or "").strip()
         if "there are submissions associated with it" in said:

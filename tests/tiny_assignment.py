@@ -2,10 +2,14 @@
 
 import copy
 import json
+import tempfile
+from functools import cache
 from pathlib import Path
 
+from autograder.course import Course, write_whole
 from autograder.exam import Exam, read_exam
 from autograder.model import Submission
+from autograder.release import publish
 
 NAME = "t1_tiny"
 SOURCE = '''---
@@ -124,3 +128,30 @@ def submission(notebook: dict | bytes, filename: str = f"{NAME}.ipynb") -> Submi
     if not isinstance(content, bytes):
         content = json.dumps(notebook).encode("utf-8")
     return Submission("ada", NAME, filename, content)
+
+
+@cache
+def empty_gradebook() -> bytes:
+    """A new gradebook, made once: nbgrader takes two seconds for it."""
+    with tempfile.TemporaryDirectory() as folder:
+        course = Course(Path(folder, "course"))
+        course.gradebook().close()
+        return (course.root / "gradebook.db").read_bytes()
+
+
+def tiny_course(folder: Path, text: str = SOURCE) -> tuple[Course, Exam]:
+    """A course with the tiny assignment in its gradebook; no kernel judged it."""
+    course = Course(folder / "course")
+    if not course.has_gradebook:
+        write_whole(course.root / "gradebook.db", empty_gradebook())
+    source = write_source(folder / "solutions", text)
+    publish(course, NAME, source)
+    return course, read_exam(source, NAME)
+
+
+def hand_in(course: Course, student: str, notebook: dict | bytes) -> None:
+    """Put a submission where the collector would."""
+    path = course.submitted(NAME, student) / f"{NAME}.ipynb"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = submission(notebook).content
+    path.write_bytes(content)

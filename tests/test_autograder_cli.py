@@ -1,0 +1,180 @@
+"""The command line parses, prints and returns a status; mistakes are one line."""
+
+import json
+import sys
+
+import pytest
+from tiny_assignment import NAME, hand_in, handed_in, tiny_course, write_source
+
+from autograder.cli import main
+from autograder.collect import read_submission
+from autograder.judge import refused
+from autograder.model import Outcome, Result
+from autograder.record import record
+
+COMMANDS = (
+    "release",
+    "collect",
+    "grade",
+    "feedback",
+    "report",
+    "export",
+    "demo-class",
+    "doctor",
+)
+
+
+@pytest.fixture
+def course(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tiny_course(tmp_path)
+
+
+@pytest.fixture
+def no_kernel(monkeypatch):
+    """Every submission is refused, or fails, without a kernel."""
+
+    def judge(submission, exam, *_):
+        if submission.content == b"fail":
+            return Result(
+                submission.student, NAME, Outcome.FAILED, reason="no kernel", key="k"
+            )
+        return refused(submission, exam, "cut short")
+
+    monkeypatch.setattr(sys.modules["autograder.grade"], "judge", judge)
+
+
+def run(capsys, *arguments):
+    status = main(arguments)
+    out, err = capsys.readouterr()
+    return status, out, err
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_shows_one_example(capsys, command):
+    with pytest.raises(SystemExit) as stop:
+        main([command, "--help"])
+    assert stop.value.code == 0
+    assert f"Example: autograder {command}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("grade", "t9"),
+        ("grade", "t1"),
+        ("collect", "t1", "nowhere"),
+        ("release", "t9"),
+        ("report", "t9"),
+        ("feedback", "t9", "--course", "elsewhere"),
+        ("export", "t9"),
+        ("demo-class", "t9", "--to", "x"),
+    ],
+    ids=" ".join,
+)
+def test_a_persons_mistake_is_one_line_and_status_2(course, capsys, arguments):
+    status, out, err = run(capsys, *arguments)
+    assert (status, out) == (2, "")
+    assert err.startswith("autograder: ")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (),
+        ("unknown",),
+        ("grade", "t1", "--workers", "0"),
+        ("grade", "t1", "--cell-seconds", "nan"),
+        ("grade", "t1", "--workers", "x"),
+    ],
+    ids=" ".join,
+)
+def test_what_cannot_be_parsed_is_status_2(arguments, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+
+
+def test_collect_says_how_many_and_what_is_wrong(course, capsys, tmp_path):
+    (tmp_path / "in" / "eve").mkdir(parents=True)
+    (tmp_path / "in" / "ada.ipynb").write_bytes(b"{}")
+    status, out, _ = run(capsys, "collect", "T1", "in")
+    assert status == 1
+    assert "eve: the folder is empty" in out
+    assert "Collected 1 of 2 submissions." in out
+    assert read_submission(course[0], NAME, "ada")[0].content == b"{}"
+
+
+def test_collect_of_good_files_is_status_0(course, capsys, tmp_path):
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "ada.ipynb").write_bytes(b"{}")
+    assert run(capsys, "collect", "t1", "in")[0] == 0
+
+
+def test_grade_prints_a_table_and_says_what_needs_a_look(course, no_kernel, capsys):
+    hand_in(course[0], "ada", b"{")
+    hand_in(course[0], "bob", b"fail")
+    status, out, _ = run(capsys, "grade", "t1")
+    assert status == 1
+    lines = out.splitlines()
+    assert lines[1].split() == ["ada", "invalid", "-/9", "cut", "short"]
+    assert lines[2].split()[:2] == ["bob", "failed"]
+    assert lines[3] == "2 students: 0 graded, 1 invalid, 1 failed."
+    assert str(course[0].root / "results") in lines[4]
+
+
+def test_grade_of_one_student_shows_that_one(course, no_kernel, capsys):
+    for student in ("ada", "bob"):
+        hand_in(course[0], student, b"{")
+    _, out, _ = run(capsys, "grade", "t1", "--student", "bob", "--json")
+    (row,) = json.loads(out)
+    assert (row["student"], row["outcome"], row["look"]) == ("bob", "invalid", True)
+
+
+def test_an_interruption_is_one_line_and_status_2(course, monkeypatch, capsys):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(sys.modules["autograder.grade"], "grade", interrupted)
+    status, _, err = run(capsys, "grade", "t1")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "the same command continues" in err
+
+
+@pytest.mark.parametrize("command", ["feedback", "report", "export"])
+def test_the_pages_are_written_from_what_was_recorded(course, capsys, command):
+    folder, exam = course
+    hand_in(folder, "ada", handed_in(exam))
+    submission, _ = read_submission(folder, NAME, "ada")
+    with folder.gradebook() as gradebook:
+        record(folder, exam, refused(submission, exam, "cut short"), gradebook)
+    status, out, _ = run(capsys, command, "t1", "--json")
+    written = json.loads(out)
+    paths = written if isinstance(written, list) else list(written.values())
+    assert status == 0
+    assert paths
+
+
+@pytest.mark.grading
+def test_from_release_to_grade(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    write_source(tmp_path / "solutions")
+    assert run(capsys, "release", "T1")[0] == 0
+    release = tmp_path / "course" / "release" / NAME / f"{NAME}.ipynb"
+    (tmp_path / "in").mkdir()
+    (tmp_path / "in" / "ada.ipynb").write_bytes(release.read_bytes())
+    assert run(capsys, "collect", "T1", "in")[0] == 0
+    status, out, _ = run(capsys, "grade", "T1")
+    assert (status, "0/9" in out) == (0, True)
+
+
+@pytest.mark.grading
+def test_the_doctor_runs_a_notebook_and_names_what_is_missing(
+    tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    status, out, _ = run(capsys, "doctor")
+    assert "ok   kernel: a notebook ran" in out
+    assert status == 1  # there is no sandbox yet, and a person must know
+    assert not (tmp_path / "course").exists()
