@@ -10,104 +10,114 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad, softplus
+from torch.nn.functional import elu, pad
 
 from flowbook.flow import Layer
 
 SMALLEST = 1e-3  # share of the interval that a bin keeps, and slope that a knot keeps
-# Raw slopes of 0 give softplus(SLOPE_ONE) + SMALLEST = 1.
-SLOPE_ONE = math.log(math.expm1(1 - SMALLEST))
 
 
 class Bin(NamedTuple):
-    """Corners and knot slopes of the bin of each point, all (features, batch)."""
+    """The bin of each point: corner, size, mean slope, and its knots' slopes over that.
+
+    Shapes: all (features, batch).
+    """
 
     left: Tensor
     bottom: Tensor
     width: Tensor
     height: Tensor
-    slope_left: Tensor
-    slope_right: Tensor
+    slope: Tensor
+    steep_left: Tensor
+    steep_right: Tensor
 
 
 def spline(x: Tensor, raw: Tensor, bound: float) -> tuple[Tensor, Tensor]:
     """Return the spline's value at x and the logarithm of its slope.
 
-    The rational-quadratic spline of Gregory & Delbourgo (1982), as Durkan et al.
-    (2019, equations 4 and 5) made it a flow. K bins cover [-bound, bound]; outside,
-    the map is the identity, and the outermost knots have slope 1, so that the spline
-    is once continuously differentiable on the whole line. In a bin of width w, height
-    h and mean slope s = h / w, whose ends have slopes d_0 and d_1, let t in [0, 1] be
-    the position of x. Then
+    The rational-quadratic spline of Gregory & Delbourgo (1982), which Durkan et al.
+    (2019) made a flow. K bins cover [-bound, bound]; outside, the map is the identity,
+    and the outermost knots have slope 1, so that the map is continuously
+    differentiable on the whole line. In a bin of width w, height h and mean slope
+    s = h / w, whose ends have the slopes s e_0 and s e_1, the position t of x in
+    [0, 1], and v = 1 - t, give
 
-        y = bottom + h (s t^2 + d_0 t (1 - t)) / q,
-        dy/dx = s^2 (d_1 t^2 + 2 s t (1 - t) + d_0 (1 - t)^2) / q^2,
-        q = s + (d_0 + d_1 - 2 s) t (1 - t).
+        y = bottom + h p / (p + q),    p = t (t + e_0 v),    q = v (v + e_1 t),
+        dy/dx = s (v (t + e_0 v) + t (v + e_1 t)) / (p + q)^2.
+
+    No term is negative, so that no digits cancel.
 
     `raw` are any real numbers: a softmax makes the first K the widths and the next K
-    the heights, a softplus the last K - 1 the slopes at the inner knots. All zeros
-    give the identity.
+    the heights, and the last K - 1 the slopes at the inner knots. All zeros give the
+    identity.
 
     Shapes: x (features, batch); raw (3K - 1, features, batch); both results like x.
     """
-    inside = x.abs() < bound
-    at = _bin_of(x, raw, bound, by_height=False)
-    t = torch.where(inside, (x - at.left) / at.width, 0.0)
-    y, log_slope = _evaluate(t, at)
-    return torch.where(inside, y, x), torch.where(inside, log_slope, 0.0)
+    # Lengths count from -bound. What is left over outside is added again at the end.
+    length = x.clamp(-bound, bound) + bound
+    at = _bin_of(length, raw, bound, by_height=False)
+    y, log_slope = _evaluate((length - at.left) / at.width, at)
+    return y + (x - length), torch.where(x.abs() < bound, log_slope, 0)
 
 
 def spline_inverse(y: Tensor, raw: Tensor, bound: float) -> tuple[Tensor, Tensor]:
     """Return the x that the spline maps to y, and the log-slope of this inverse.
 
-    With r in [0, 1] the height of y in its bin, t solves a quadratic equation. Its
-    textbook solution subtracts nearly equal numbers where slopes are steep; this form
-    of it, in which every sum has terms of one sign, does not:
+    The share r = p / (p + q) of the height of its bin that y has climbed gives a
+    quadratic equation for the odds t / v, whose positive solution is
 
-        t = 2 s r / (2 s r + e + sqrt(e^2 + c)),
-        e = d_0 (1 - r) - d_1 r,    c = 4 s^2 r (1 - r),
+        t / v = 2 r / (e + sqrt(e^2 + c)),    e = e_0 (1 - r) - e_1 r,
+                                              c = 4 r (1 - r).
 
-    where e + sqrt(e^2 + c) is taken as c / (|e| + sqrt(e^2 + c)) for negative e.
+    For negative e the sum in the denominator would cancel; it is c / (sqrt - e) too.
 
     Shapes: as in `spline`.
     """
-    inside = y.abs() < bound
-    at = _bin_of(y, raw, bound, by_height=True)
-    r = torch.where(inside, (y - at.bottom) / at.height, 0.0).clamp(0, 1)
-    s = at.height / at.width
-    e = at.slope_left * (1 - r) - at.slope_right * r
-    c = 4 * s.square() * r * (1 - r)
+    length = y.clamp(-bound, bound) + bound
+    at = _bin_of(length, raw, bound, by_height=True)
+    r = ((length - at.bottom) / at.height).clamp(0, 1)
+    e = at.steep_left * (1 - r) - at.steep_right * r
+    c = 4 * r * (1 - r)
     total = e.abs() + (e.square() + c).sqrt()
-    t = 2 * s * r / (2 * s * r + torch.where(e > 0, total, c / total))
+    t = 2 * r / (2 * r + torch.where(e > 0, total, c / total))
     _, log_slope = _evaluate(t, at)
-    x = at.left + at.width * t
-    return torch.where(inside, x, y), torch.where(inside, -log_slope, 0.0)
-
-
-def _bin_of(point: Tensor, raw: Tensor, bound: float, by_height: bool) -> Bin:
-    bins = (len(raw) + 1) // 3
-    sizes = raw[: 2 * bins].view(2, bins, *raw.shape[1:]).softmax(1)
-    sizes = 2 * bound * (SMALLEST + (1 - bins * SMALLEST) * sizes)
-    ends = sizes.cumsum(1) - bound
-    # The number of inner knots that are not above the point is the index of its bin.
-    index = (ends[int(by_height), :-1] <= point).sum(0)
-    both = index.expand(2, 1, *index.shape)
-    size = sizes.gather(1, both)[:, 0]
-    start = ends.gather(1, both)[:, 0] - size
-    slopes = pad(raw[2 * bins :], (0, 0, 0, 0, 1, 1))
-    slopes = slopes.gather(0, torch.stack((index, index + 1)))
-    return Bin(*start, *size, *(softplus(slopes + SLOPE_ONE) + SMALLEST))
+    x = at.left + at.width * t + (y - length)
+    return x, torch.where(y.abs() < bound, -log_slope, 0)
 
 
 def _evaluate(t: Tensor, at: Bin) -> tuple[Tensor, Tensor]:
-    s = at.height / at.width
-    between = t * (1 - t)
-    squared = t - between  # t^2
-    q = s + (at.slope_left + at.slope_right - 2 * s) * between
-    y = at.bottom + at.height * (s * squared + at.slope_left * between) / q
-    # (1 - t)^2 = 1 - t - t (1 - t)
-    rise = at.slope_left * (1 - t - between) + at.slope_right * squared
-    return y, (rise + 2 * s * between).log() + 2 * (s / q).log()
+    # addcmul(a, b, c) is a + b * c in one operation: on small tensors, operations are
+    # what a training step pays for.
+    v = 1 - t
+    a = torch.addcmul(t, at.steep_left, v)
+    b = torch.addcmul(v, at.steep_right, t)
+    p = t * a
+    whole = torch.addcmul(p, v, b)
+    y = torch.addcdiv(at.bottom, at.height * p, whole)
+    slope = at.slope * torch.addcmul(v * a, t, b) / (whole * whole)
+    return y, slope.log()
+
+
+def _bin_of(length: Tensor, raw: Tensor, bound: float, by_height: bool) -> Bin:
+    bins = (len(raw) + 1) // 3
+    shares = raw[: 2 * bins].view(2, bins, *raw.shape[1:]).softmax(1)
+    # SMALLEST + (1 - bins * SMALLEST) * shares, times the length of the interval.
+    rest = 1 - bins * SMALLEST
+    sizes = (shares + SMALLEST / rest) * (2 * bound * rest)
+    with torch.no_grad():
+        ends = sizes[int(by_height), :-1].cumsum(0)
+        index = (ends <= length).sum(0)
+        k = torch.arange(bins, device=raw.device).view(-1, *[1] * index.ndim)
+        # Two sums with these weights give a bin's start and its size. Sums along the
+        # first dimension are cheaper than gathers of the sizes and their sums.
+        weights = torch.stack((k < index, k == index)).to(raw.dtype)[:, None]
+    (left, bottom), (width, height) = (sizes * weights).sum(2)
+    ends_of_bin = torch.stack((index, index + 1))
+    slopes = pad(raw[2 * bins :], (0, 0, 0, 0, 1, 1)).gather(0, ends_of_bin)
+    # elu(r) + 1 is exp(r) below 0 and 1 + r above: positive, and 1 where r is 0.
+    slopes = elu(slopes, 1 - SMALLEST) + 1
+    slope = height / width
+    return Bin(left, bottom, width, height, slope, *(slopes / slope))
 
 
 class RationalQuadraticSpline(Layer):
