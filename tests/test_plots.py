@@ -17,6 +17,7 @@ from flowbook.plots import style
 
 # One small call of each public plot function: add a line for yours.
 GRID = torch.linspace(-2.0, 2.0, 41)
+NEAR = ((-2.0, 2.0), (-2.0, 2.0))
 BELL = torch.exp(-GRID.square() / 2)
 EXAMPLES: dict[str, Callable[[], Figure]] = {
     "change_of_variables": lambda: plots.change_of_variables(
@@ -48,6 +49,11 @@ EXAMPLES: dict[str, Callable[[], Figure]] = {
         GRID + 3, GRID.square() + 1, GRID.square().expand(3, -1), entropy=1.0
     ),
     "surprise": lambda: plots.surprise(GRID, BELL.log()),
+    "matrix_images": lambda: plots.matrix_images({"I": torch.eye(2)}, columns=2),
+    "cost_curves": lambda: plots.cost_curves([1, 2], {"LU": [1.0, 8.0]}, {"LU": 3.0}),
+    "normal_fits": lambda: plots.normal_fits(
+        {"p": plots.NormalFit(torch.rand(8, 8), NEAR, BELL[:2], torch.eye(2), 0.5)}
+    ),
     "gaussianised": lambda: plots.gaussianised(torch.rand(50, 2), torch.randn(50, 2)),
 }
 

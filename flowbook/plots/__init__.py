@@ -12,6 +12,7 @@ from flowbook.plots.densities import (
     surprise,
 )
 from flowbook.plots.flows import density_steps, gaussianised, grid_warp, training_curve
+from flowbook.plots.linear import NormalFit, cost_curves, matrix_images, normal_fits
 from flowbook.plots.one_dimension import (
     change_of_variables,
     density_curves,
@@ -22,8 +23,10 @@ from flowbook.plots.one_dimension import (
 from flowbook.plots.overview import chapter_map, operation_counts
 
 __all__ = [
+    "NormalFit",
     "change_of_variables",
     "chapter_map",
+    "cost_curves",
     "density_curves",
     "density_steps",
     "gallery",
@@ -33,7 +36,9 @@ __all__ = [
     "kl_integrand",
     "learned_map",
     "map_family",
+    "matrix_images",
     "nll_above_entropy",
+    "normal_fits",
     "operation_counts",
     "strips",
     "surprise",
