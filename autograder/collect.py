@@ -207,7 +207,7 @@ def read_submission(
     folder = course.submitted(assignment, student)
     note = {"filename": None, "problem": None}
     received = None
-    with suppress(FileNotFoundError, ValueError, TypeError):
+    with suppress(OSError, ValueError, TypeError):
         note |= json.loads((folder / NOTE).read_text("utf-8"))
     with suppress(OSError, ValueError):  # nbgrader's own collectors write this file
         received = (folder / "timestamp.txt").read_text("utf-8").strip() or None

@@ -15,6 +15,7 @@ from autograder.course import Course
 from autograder.exam import Exam, read_exam
 from autograder.judge import judge, refused, result_key
 from autograder.model import CourseError, Limits, Outcome, Result, Submission
+from autograder.notebook_file import one_line
 from autograder.processes import Runner
 from autograder.record import record
 
@@ -63,7 +64,7 @@ def grade(
             for task in tasks
         }
         for task, result in finished(waiting, progress):
-            record(course, exam, result, gradebook, task.submission.received)
+            keep(course, exam, result, gradebook, task.submission.received)
     entries = (course.result(assignment, each) for each in wanted)
     return [entry for entry in entries if entry is not None]
 
@@ -116,7 +117,23 @@ def restore(
     for student in set(students) - grading - entered:
         submission, _ = read_submission(course, exam.assignment, student)
         result = course.result(exam.assignment, student)
-        record(course, exam, result, gradebook, submission.received)
+        keep(course, exam, result, gradebook, submission.received)
+
+
+def keep(
+    course: Course,
+    exam: Exam,
+    result: Result,
+    gradebook: "Gradebook",
+    received: str | None,
+) -> None:
+    """Record a result; if that fails, the journal says so, and the next run retries."""
+    try:
+        record(course, exam, result, gradebook, received)
+    except Exception as error:
+        gradebook.db.rollback()
+        reason = one_line(f"The grade could not be recorded: {error}")
+        course.write_result(replace(result, outcome=Outcome.FAILED, reason=reason))
 
 
 def grade_one(

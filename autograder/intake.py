@@ -14,7 +14,7 @@ from typing import Any
 
 from autograder.exam import Exam, grade_id, is_answer, is_test, nbgrader_of
 from autograder.model import Submission
-from autograder.notebook_file import RefusedError, read_cells
+from autograder.notebook_file import RefusedError, one_line, read_cells
 
 MAX_CELLS = 1_000
 MAX_IMAGES = 5_000_000  # characters of the pictures pasted into one answer
@@ -96,10 +96,10 @@ def refuse_another_assignment(cells: list[Cell], match: Match, exam: Exam) -> No
         return
     others = sorted({str(name) for cell in cells if (name := grade_id(cell))})
     if others:
+        shown = one_line(", ".join(others[:3])[:100])
         raise RefusedError(
             f"This is another assignment: {exam.assignment} was expected, and this "
-            f"notebook has the cells {', '.join(others[:3])[:100]}. Hand in the "
-            "notebook of this assignment."
+            f"notebook has the cells {shown}. Hand in the notebook of this assignment."
         )
     raise RefusedError(
         f"None of the answer cells of {exam.assignment} is in this notebook. Start "

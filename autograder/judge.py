@@ -15,12 +15,11 @@ from typing import Any
 from autograder.exam import Exam, grade_id, is_answer, is_manual, is_test, points
 from autograder.intake import Rebuilt, intake
 from autograder.model import CellResult, Limits, Outcome, Result, Submission
-from autograder.notebook_file import RefusedError
+from autograder.notebook_file import RefusedError, one_line
 from autograder.processes import GraderError, Runner
 
 JUDGE = "kernel 1"  # grades by another judge are graded again
 ATTEMPTS = 2
-LINE = 300  # characters of a line that reaches a student
 FIELD = {
     "idea": re.compile(r"^Idea: (.+)$", re.MULTILINE),
     "problem": re.compile(r"^Problem: (.+)$", re.MULTILINE),
@@ -269,8 +268,8 @@ class Verdict:
             )
         if run["ended"] == "skipped":
             return "Python was lost too often: the cells after that did not run."
-        kind = "test" if is_test(cell) else "answer" if is_answer(cell) else "added"
-        name = grade_id(cell) or cell["source"].strip().split("\n")[0][:40]
+        kind = kind_of(cell)
+        name = grade_id(cell) or one_line(cell["source"].strip().split("\n")[0][:40])
         if run["ended"] == "time":
             return (
                 f"The {kind} cell '{name}' ran longer than {self.limits.cell:g} s and "
@@ -281,13 +280,15 @@ class Verdict:
         )
 
 
+def kind_of(cell: Mapping[str, Any]) -> str:
+    """How a sentence to a student calls a cell."""
+    if is_test(cell):
+        return "test"
+    if is_answer(cell):
+        return "answer"
+    return "added" if cell["metadata"].get("autograder") else "given"
+
+
 def what_raised(run: Mapping[str, str]) -> str:
     """An exception as one line: its name and its text, if it has one."""
     return one_line(f"{run['name']}: {run['text']}".rstrip(": "))
-
-
-def one_line(text: str) -> str:
-    """A text as one printable line of bounded length."""
-    line = " ".join(re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text[: 10 * LINE]).split())
-    line = "".join(c if c.isprintable() else "\ufffd" for c in line)
-    return line if len(line) <= LINE else line[: LINE - 1] + "\u2026"

@@ -10,6 +10,7 @@ from autograder.model import Submission
 
 MAX_BYTES = 20_000_000
 MAX_SOURCE = 1_000_000  # characters of one cell
+LINE = 300  # characters of a line that reaches a student
 AGAIN = "Save the notebook in Jupyter and hand in the .ipynb file again."
 BOMS = {
     b"\xef\xbb\xbf": "utf-8-sig",
@@ -47,7 +48,7 @@ def read_cells(
 def report_name(filename: str, assignment: str, repairs: list[str]) -> None:
     """Say when a file's name is not the one that was handed out."""
     if filename != f"{assignment}.ipynb":
-        shown = SURROGATE.sub("?", filename)[:80]
+        shown = one_line(filename[:80])
         repairs.append(f"The file is called '{shown}', not '{assignment}.ipynb'.")
 
 
@@ -116,12 +117,13 @@ def why_not_json(text: str, filename: str, error: ValueError) -> str:
 def as_format_4(notebook: dict[str, Any], repairs: list[str]) -> list[Any]:
     """The cells of a notebook; older formats are converted."""
     version = notebook.get("nbformat", 4)
+    shown = one_line(str(version)[:20])
     if version in (1, 2, 3) or "cells" not in notebook:
         notebook = converted(notebook, repairs)
     elif version != 4:
         raise RefusedError(
-            f"The notebook has the format {str(version)[:20]}, which is not known; 4 "
-            f"was expected. {AGAIN}"
+            f"The notebook has the format {shown}, which is not known; 4 was expected. "
+            f"{AGAIN}"
         )
     if not isinstance(notebook["cells"], list):
         raise RefusedError(f"The file is not a Jupyter notebook. {AGAIN}")
@@ -132,14 +134,14 @@ def converted(notebook: dict[str, Any], repairs: list[str]) -> dict[str, Any]:
     """A notebook of an old format as one of format 4, by nbformat's own rules."""
     import nbformat
 
-    version = notebook.get("nbformat")
+    version = one_line(str(notebook.get("nbformat"))[:20])
     try:
         made = nbformat.convert(nbformat.from_dict(notebook), 4)
         cells = made["cells"]
     except Exception:
         raise RefusedError(
-            f"The notebook has the old format {str(version)[:20]} and cannot be "
-            f"converted. {AGAIN}"
+            f"The notebook has the old format {version} and cannot be converted. "
+            f"{AGAIN}"
         ) from None
     repairs.append(f"The notebook had the old format {version}; it was converted.")
     return {"cells": json.loads(json.dumps(cells))}
@@ -183,3 +185,10 @@ def clean(source: str, repairs: list[str]) -> str:
         repairs.append("Characters that are no text were replaced.")
         source = SURROGATE.sub("\ufffd", source).replace("\0", "\ufffd")
     return source
+
+
+def one_line(text: str) -> str:
+    """A text as one printable line of bounded length."""
+    line = " ".join(re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text[: 10 * LINE]).split())
+    line = "".join(c if c.isprintable() else "\ufffd" for c in line)
+    return line if len(line) <= LINE else line[: LINE - 1] + "\u2026"

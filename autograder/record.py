@@ -6,6 +6,7 @@ writes the same.
 """
 
 import json
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from autograder.course import Course, write_whole
@@ -54,7 +55,7 @@ def enter_scores(
     gradebook.update_or_create_student(result.student)
     with gradebook.db().no_autoflush:  # it builds a tree of rows before it adds them
         gradebook.update_or_create_submission(
-            result.assignment, result.student, timestamp=received
+            result.assignment, result.student, timestamp=time_of(received)
         )
     where = (result.assignment, result.assignment, result.student)
     new, old = answers(result), answers(earlier)
@@ -74,6 +75,16 @@ def enter_scores(
                 look=is_manual(cell) and must_look(gradebook, name, where),
             )
     gradebook.db.commit()
+
+
+def time_of(received: str | None) -> datetime | None:
+    """The time in UTC; None for what is no time."""
+    from nbgrader.utils import parse_utc
+
+    try:
+        return parse_utc(received)
+    except (ValueError, OverflowError):
+        return None
 
 
 def enter_grade(

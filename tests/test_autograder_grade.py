@@ -165,6 +165,30 @@ def test_an_assignment_that_is_not_in_the_gradebook_is_said(course, judged):
         run(course)
 
 
+def test_one_grade_that_cannot_be_recorded_stops_no_other(course, judged, monkeypatch):
+    module = sys.modules["autograder.grade"]
+    whole = module.record
+
+    def record(course, exam, result, *rest):
+        if result.student == "ada":
+            raise OSError("the disk is full")
+        whole(course, exam, result, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "record", record)
+        outcomes = [result.outcome for result in run(course)]
+    assert outcomes == [Outcome.FAILED, Outcome.INVALID, Outcome.INVALID]
+    assert "the disk is full" in course.result(NAME, "ada").reason
+    assert [result.outcome for result in run(course)] == [Outcome.INVALID] * 3
+
+
+def test_a_time_that_is_none_is_left_out(course, judged):
+    (course.submitted(NAME, "ada") / "timestamp.txt").write_text("yesterday, I think")
+    assert len(run(course)) == 3
+    with course.gradebook() as gradebook:
+        assert gradebook.find_submission(NAME, "ada").timestamp is None
+
+
 # --- with kernels ---------------------------------------------------------------------
 
 

@@ -19,10 +19,10 @@ from tiny_assignment import (
 from autograder.judge import (
     cell_titles,
     judge,
-    one_line,
     result_key,
 )
 from autograder.model import Limits, Outcome
+from autograder.notebook_file import one_line
 from autograder.processes import GraderError, Runner, environment
 
 LIMITS = Limits(cell=3, notebook=40, output=10_000)
