@@ -28,7 +28,9 @@ def point_buttons(
     source = page + context["page_source_suffix"]
     for group in context["header_buttons"]:
         if group["label"] == "download-buttons":
-            group["buttons"].insert(0, download(context["pathto"](notebook, 1)))
+            ours = download(context["pathto"](notebook, 1))
+            others = [b for b in group["buttons"] if b["label"] != ours["label"]]
+            group["buttons"] = [ours, *others]
         elif group["label"] == "launch-buttons":
             for button in group["buttons"]:
                 button["url"] = button["url"].replace(source, notebook)
