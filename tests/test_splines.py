@@ -4,7 +4,12 @@ import pytest
 import torch
 from torch.func import grad
 
-from flowbook.splines import RationalQuadraticSpline, spline, spline_inverse
+from flowbook.splines import (
+    RationalQuadraticSpline,
+    plain_spline,
+    spline,
+    spline_inverse,
+)
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -51,7 +56,7 @@ def test_slopes_at_knots_are_those_that_the_parameters_ask_for():
     # The first two inner knots.
     _, log_slope = spline(torch.tensor([[-1.8, -0.6]]), raw.expand(-1, -1, 2), BOUND)
     exponential = 1e-3 + (1 - 1e-3) * torch.tensor(-1.0).exp()
-    expected = torch.tensor([[1 + 2.0, exponential]])
+    expected = torch.tensor([[1 + (1 - 1e-3) * 2.0, exponential]])
     torch.testing.assert_close(log_slope.exp(), expected)
 
 
@@ -78,6 +83,19 @@ def test_points_on_knots_have_a_finite_gradient():
     for knot in (-1e3, -3.0, -1.8, 0.0, 1.8, 3.0, 1e3):
         for gradient in grad(total, (0, 1))(raw, torch.tensor([[knot]])):
             assert gradient.isfinite().all()
+
+
+@pytest.mark.parametrize("spread", [0.0, 1.0, 5.0])
+def test_the_gradient_written_by_hand_is_that_of_autograd(spread):
+    x = torch.linspace(-4, 4, 201)[None].repeat(2, 1).requires_grad_()
+    raw = (spread * torch.randn(3 * BINS - 1, 2, 201)).requires_grad_()
+    results = []
+    for function in (spline, plain_spline):
+        y, log_slope = function(x, raw, BOUND)
+        total = (y.sin() + log_slope.cos()).sum()
+        results.append((y, log_slope, *torch.autograd.grad(total, (x, raw))))
+    for by_hand, plain in zip(*results, strict=True):
+        torch.testing.assert_close(by_hand, plain, rtol=1e-9, atol=1e-9)
 
 
 @pytest.mark.parametrize(("bins", "bound"), [(1, 3.0), (500, 3.0), (8, 0.0)])
