@@ -27,6 +27,7 @@ FIELD = {
     "hint": re.compile(r"^Hint: (.+)$", re.MULTILINE),
 }
 MISSING_NAME = re.compile(r"name '(\w+)' is not defined")
+CELL_FILE = re.compile(r"\(\d+\.py, line (\d+)\)")  # a kernel's name for a cell
 POINTS = re.compile(r"\s*\([^()]*\bpoints?\)\s*$")
 
 
@@ -291,4 +292,5 @@ def kind_of(cell: Mapping[str, Any]) -> str:
 
 def what_raised(run: Mapping[str, str]) -> str:
     """An exception as one line: its name and its text, if it has one."""
-    return one_line(f"{run['name']}: {run['text']}".rstrip(": "))
+    text = CELL_FILE.sub(r"(line \1)", run["text"])
+    return one_line(f"{run['name']}: {text}".rstrip(": "))

@@ -7,10 +7,11 @@ writes the same.
 
 import json
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from autograder.course import Course, write_whole
 from autograder.exam import Exam, grade_id, is_answer, is_manual
+from autograder.formgrader import for_formgrader
 from autograder.model import CellResult, Outcome, Result
 
 if TYPE_CHECKING:
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
 
 NO_RESPONSE = "No response."  # nbgrader's own words
 CHANGED = "The answer changed after it was graded by hand: please look again."
-# What formgrader may show of an output; scripts and other pages' content are left out.
-SHOWN = ("text/plain", "text/html", "text/latex", "image/png", "image/jpeg")
 
 
 def record(
@@ -140,32 +139,3 @@ def blank_answers(exam: Exam, result: Result) -> set[str]:
         if is_answer(cell) and same and not pasted:
             blank.add(grade_id(cell))
     return blank
-
-
-def for_formgrader(exam: Exam, result: Result) -> bytes:
-    """The notebook that a grader sees: the run one, or why there is none."""
-    import nbformat
-
-    if result.notebook is not None:
-        notebook = json.loads(result.notebook)
-        for cell in notebook["cells"]:
-            cell["outputs"] = [shown(each) for each in cell.get("outputs", [])]
-            if cell["cell_type"] != "code":
-                del cell["outputs"]
-    else:
-        notebook = json.loads(exam.release)
-        text = f"**Not graded ({result.outcome}).** {result.reason or ''}"
-        note = {"cell_type": "markdown", "id": "not-graded", "metadata": {}}
-        notebook["cells"].insert(0, note | {"source": text})
-    made = nbformat.from_dict(notebook)
-    return (nbformat.writes(made, version=nbformat.NO_CONVERT) + "\n").encode(
-        "utf-8", "replace"
-    )
-
-
-def shown(output: dict[str, Any]) -> dict[str, Any]:
-    """An output, less the kinds of data that a page would run."""
-    if "data" not in output:
-        return output
-    data = {kind: output["data"][kind] for kind in SHOWN if kind in output["data"]}
-    return output | {"data": data}

@@ -25,7 +25,7 @@ c = get_config()  # noqa: F821
 c.CourseDirectory.root = {root!r}
 c.CourseDirectory.course_id = {name!r}
 c.CourseDirectory.db_url = {url!r}
-# A submission is shown in the grader's browser: no script of a student runs there.
+# A submission is shown in the grader's browser: a second lock on its door.
 c.HTMLExporter.sanitize_html = True
 '''
 

@@ -124,11 +124,11 @@ def test_a_name_of_the_hidden_tests_is_not_told(exam):
 
 
 def test_the_error_in_the_students_own_cell_explains_its_test(exam):
-    own = ("error", "SyntaxError", "invalid syntax")
+    own = ("error", "SyntaxError", "invalid syntax (3866253289.py, line 2)")
     test = ("error", "NameError", "name 'cube' is not defined")
     _, cells = judged(exam, runner=Fake(cube=own, cube_test=test))
     assert cells["cube-test"].error == (
-        "Your own cell stopped with SyntaxError: invalid syntax"
+        "Your own cell stopped with SyntaxError: invalid syntax (line 2)"
     )
 
 

@@ -3,11 +3,13 @@
 import json
 import sqlite3
 from dataclasses import replace
+from html.parser import HTMLParser
 
 import nbformat
 import pytest
 from tiny_assignment import NAME, RIGHT, handed_in, submission, tiny_course
 
+from autograder.formgrader import harmless
 from autograder.intake import intake
 from autograder.judge import no_points, refused
 from autograder.model import Outcome, Result
@@ -209,16 +211,102 @@ def test_formgrader_gets_a_page_for_an_invalid_submission_too(made):
     assert "cut short" in notebook.cells[0].source
 
 
-def test_formgrader_gets_no_script(made):
+EVIL = {
+    "a script": "<script>evil()</script>",
+    "a picture's handler": "<img src=x onerror=evil()>",
+    "a link": "[look](javascript:evil())",
+    "a link in brackets": "[look](<JavaScript:evil()>)",
+    "a reference": "[look][1]\n\n[1]: javascript:evil()",
+    "a link to data": "[look](data:text/html,<script>evil()</script>)",
+    "a comment": "<!-- --><style>*{}</style>",
+    "a frame": "<iframe srcdoc='<script>evil()</script>'>",
+}
+EVIL_OUTPUTS = {
+    "application/javascript": "evil()",
+    "text/html": "<b onclick=evil()>b</b><script>evil()</script>",
+    "text/latex": "<script>evil()</script>",
+    "text/markdown": "<script>evil()</script>",
+    "image/svg+xml": "<svg onload=evil()/>",
+    "image/png": "'\"><script>evil()</script>",
+    "text/plain": "<script>evil()</script>",
+}
+
+
+def formgrader_page(course):
+    """The page that formgrader's own template makes of a submission."""
+    from nbconvert.exporters import HTMLExporter
+    from nbgrader.server_extensions.formgrader import handlers
+
+    page = HTMLExporter(
+        template_name="formgrade", extra_template_basedirs=[handlers.template_path]
+    )
+    names = ("assignment_id", "notebook_id", "submission_id", "base_url", "student")
+    more = ("last_name", "first_name", "notebook_path")
+    resources = dict.fromkeys((*names, *more), "x") | {"index": 0, "total": 1}
+    html, _ = page.from_filename(str(course.autograded(NAME, "ada")), resources)
+    return html
+
+
+class Acting(HTMLParser):
+    """Collects what in a page would run a student's text."""
+
+    def __init__(self):
+        super().__init__()
+        self.found, self.inside = [], None
+
+    def handle_starttag(self, tag, attributes):
+        self.inside = tag
+        self.found += [v for _, v in attributes if v and "evil" in v]
+        self.found += [tag] if tag in ("iframe", "svg") else []
+
+    def handle_data(self, data):
+        if self.inside in ("script", "style") and ("evil" in data or "*{}" in data):
+            self.found.append(data)
+
+
+def acting(html):
+    parser = Acting()
+    parser.feed(html)
+    return parser.found
+
+
+@pytest.mark.parametrize(
+    "html", ["<a href='javascript:evil()'>", "<script>evil()</script>", "<svg>"]
+)
+def test_what_acts_is_found(html):
+    assert acting(f"<p>{html}</p>")
+
+
+def test_formgraders_own_template_has_a_box_for_each_score(made):
+    course, exam = made
+    enter(course, exam, graded(exam))
+    html = formgrader_page(course)
+    for name in ("square-test", "cube-test", "why"):
+        assert f'id="{name}"' in html
+
+
+@pytest.mark.parametrize("text", EVIL.values(), ids=EVIL)
+def test_no_written_answer_acts_in_formgrader(made, text):
+    course, exam = made
+    enter(course, exam, graded(exam, RIGHT | {"why": f"so\n\n{text}\n\n$a<b$"}))
+    assert acting(formgrader_page(course)) == []
+
+
+@pytest.mark.parametrize("kind", EVIL_OUTPUTS)
+def test_no_output_acts_in_formgrader(made, kind):
     course, exam = made
     result = graded(exam)
     notebook = json.loads(result.notebook)
-    data = {"text/plain": "x", "application/javascript": "evil", "image/svg+xml": "s"}
-    output = {"output_type": "display_data", "metadata": {}, "data": data}
+    output = {"output_type": "display_data", "metadata": {}}
+    output["data"] = {kind: EVIL_OUTPUTS[kind]}
     notebook["cells"][1]["outputs"] = [output]
     enter(course, exam, replace(result, notebook=json.dumps(notebook)))
-    text = course.autograded(NAME, "ada").read_text()
-    assert ("evil" in text, "svg" in text) == (False, False)
+    assert acting(formgrader_page(course)) == []
+
+
+def test_pages_pictures_and_mathematics_stay_in_a_written_answer():
+    text = "$a < b$ [p](https://x.org) ![i](attachment:i.png) $f[x]$ `x<y`"
+    assert harmless(text) == text.replace("x<y", "x< y")
 
 
 def test_formgrader_lists_the_submission_as_graded(made):
