@@ -105,7 +105,8 @@ SMALL = {
     ),
     "a folded admonition opens at a click": (
         "```{admonition} More\n:class: dropdown\nText.\n```",
-        "<details>\n<summary>More</summary>\n\nText.\n\n</details>",
+        "<details>\n<summary><b>More</b> (click to open)</summary>\n\n"
+        "Text.\n\n</details>",
     ),
     "a directive within a directive": (
         "````{note}\n```{math}\ny\n```\n````",
@@ -119,7 +120,7 @@ SMALL = {
         "```{exercise} Hard\n:label: ex\nDo.\n```\n\n"
         "```{solution} ex\n:class: dropdown\nDone, see {ref}`ex`.\n```",
         "**Exercise 2.1 (Hard)**\n\nDo.\n\n<details>\n"
-        "<summary>Solution to Exercise 2.1</summary>\n\n"
+        "<summary><b>Solution to Exercise 2.1</b> (click to open)</summary>\n\n"
         "Done, see Exercise 2.1.\n\n</details>",
     ),
     "a theorem and its proof": (

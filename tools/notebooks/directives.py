@@ -40,8 +40,9 @@ def _one_line(equation: re.Match[str]) -> str:
 
 
 def details(summary: str, body: str) -> str:
-    """A text that opens at a click."""
-    return f"<details>\n<summary>{summary}</summary>\n\n{body}\n\n</details>"
+    """A text that opens at a click; some of Jupyter's themes show no arrow for it."""
+    summary = f"<summary><b>{summary}</b> (click to open)</summary>"
+    return f"<details>\n{summary}\n\n{body}\n\n</details>"
 
 
 def _titled(name: str) -> Translation:
