@@ -48,7 +48,7 @@ class Split(nn.Module):
         self.register_buffer("order", order, persistent=False)
         self.register_buffer("back", order.argsort(), persistent=False)
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def apart(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the copied and the moved part of x."""
         if x.shape[-1] != self.dim:
             raise ValueError(
@@ -60,7 +60,7 @@ class Split(nn.Module):
         return (first, last) if self.copied_first else (last, first)
 
     def join(self, copied: Tensor, moved: Tensor) -> Tensor:
-        """Undo the split."""
+        """Undo `apart`."""
         parts = (copied, moved) if self.copied_first else (moved, copied)
         x = torch.cat(parts, -1)
         return x if self.contiguous else x.index_select(-1, self.back)
@@ -97,13 +97,13 @@ class AdditiveCoupling(Layer):
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Map z to x; also return log|det dx/dz| = 0."""
-        copied, moved = self.split(z)
+        copied, moved = self.split.apart(z)
         moved = moved + self.conditioner(copied)
         return self.split.join(copied, moved), z.new_zeros(len(z))
 
     def inverse(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map x to z; also return log|det dz/dx| = 0."""
-        copied, moved = self.split(x)
+        copied, moved = self.split.apart(x)
         moved = moved - self.conditioner(copied)
         return self.split.join(copied, moved), x.new_zeros(len(x))
 
@@ -116,13 +116,11 @@ class AffineCoupling(Layer):
 
         x = z * exp(s) + t,    log|det dx/dz| = sum(s).
 
-    An unbounded exp overflows early in training, so s = 5 tanh(r / 5) of the network's
-    output r: s is r near 0, and no scale leaves (1/148, 148).
+    The exponential of a network's output r overflows early in training, so s is not r
+    but asinh(r): the same near 0, and exp(s) = r + sqrt(r^2 + 1) grows like 2r only.
 
     Shapes: z and x (batch, dim); mask (dim,); log_det (batch,).
     """
-
-    bound = 5.0
 
     def __init__(self, mask: Tensor, hidden: int = 64) -> None:
         super().__init__()
@@ -132,18 +130,18 @@ class AffineCoupling(Layer):
     def log_scale_and_shift(self, copied: Tensor) -> tuple[Tensor, Tensor]:
         """Return s and t, each (batch, moved), given the part that is copied."""
         raw, shift = self.conditioner(copied).chunk(2, -1)
-        return self.bound * torch.tanh(raw / self.bound), shift
+        return raw.asinh(), shift
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Map z to x; also return log|det dx/dz|."""
-        copied, moved = self.split(z)
+        copied, moved = self.split.apart(z)
         log_scale, shift = self.log_scale_and_shift(copied)
         moved = moved * log_scale.exp() + shift
         return self.split.join(copied, moved), log_scale.sum(-1)
 
     def inverse(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map x to z; also return log|det dz/dx|."""
-        copied, moved = self.split(x)
+        copied, moved = self.split.apart(x)
         log_scale, shift = self.log_scale_and_shift(copied)
         shrink = -log_scale
         moved = (moved - shift) * shrink.exp()
@@ -184,14 +182,14 @@ class SplineCoupling(Layer):
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Map z to x; also return log|det dx/dz|."""
-        copied, moved = self.split(z)
+        copied, moved = self.split.apart(z)
         raw = self.spline_parameters(copied)
         moved, log_slope = spline_inverse(moved.mT, raw, self.bound)
         return self.split.join(copied, moved.mT), log_slope.sum(0)
 
     def inverse(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map x to z; also return log|det dz/dx|."""
-        copied, moved = self.split(x)
+        copied, moved = self.split.apart(x)
         raw = self.spline_parameters(copied)
         moved, log_slope = spline(moved.mT, raw, self.bound)
         return self.split.join(copied, moved.mT), log_slope.sum(0)

