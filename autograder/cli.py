@@ -13,6 +13,7 @@ from typing import Any
 
 from autograder.course import Course
 from autograder.model import CourseError, Limits, Outcome
+from autograder.summary import summary, table
 
 DONE, LOOK, COULD_NOT = 0, 1, 2
 
@@ -99,6 +100,25 @@ def run_export(options: argparse.Namespace) -> int:
     return DONE
 
 
+def run_demo(options: argparse.Namespace) -> int:
+    from autograder.pipeline import demonstrate
+
+    results = demonstrate(
+        options.course,
+        options.assignment,
+        options.solutions,
+        seed=options.seed,
+        workers=options.workers,
+        limits=limits_of(options),
+        progress=not options.json,
+    )
+    rows = summary(options.course, results[0].assignment, {r.student for r in results})
+    page = options.course.report(results[0].assignment)
+    show(options, rows, f"{table(options.course, rows)}\nThe class: {page}")
+    failed = any(result.outcome == Outcome.FAILED for result in results)
+    return LOOK if failed else DONE  # invalid ones belong to the show
+
+
 def run_demo_class(options: argparse.Namespace) -> int:
     from autograder.demo import make_class
     from autograder.release import find_source
@@ -128,51 +148,6 @@ def assignment_of(options: argparse.Namespace) -> str:
 def limits_of(options: argparse.Namespace) -> Limits:
     """The limits on the command line."""
     return Limits(cell=options.cell_seconds, notebook=options.notebook_seconds)
-
-
-def summary(course: Course, assignment: str, students: set[str]) -> list[dict]:
-    """A row for each student: outcome, score, and what a person must look at."""
-    from autograder.scores import read_class
-
-    rows = []
-    for scored in read_class(course, assignment):
-        result = scored.result
-        if result.student in students:
-            rows.append(
-                {
-                    "student": result.student,
-                    "outcome": result.outcome.value,
-                    "points": scored.points,
-                    "max_points": result.max_points,
-                    "by_hand": scored.waiting,
-                    "look": result.outcome != Outcome.GRADED,
-                    "reason": result.reason,
-                    "repairs": list(result.repairs),
-                }
-            )
-    return rows
-
-
-def table(course: Course, rows: list[dict]) -> str:
-    """The rows for a person to read, and where to look."""
-    width = max(len("student"), *(len(row["student"]) for row in rows))
-    lines = [f"{'student':{width}}  outcome  points"]
-    for row in rows:
-        score = "-" if row["points"] is None else f"{row['points']:g}"
-        score = f"{score}/{row['max_points']:g}"
-        note = row["reason"] or ""
-        if row["by_hand"]:
-            note = f"{row['by_hand']:g} wait to be graded by hand. {note}"
-        line = f"{row['student']:{width}}  {row['outcome']:7}  {score:7}  {note}"
-        lines.append(line.rstrip())
-    counts = [
-        f"{sum(row['outcome'] == outcome for row in rows)} {outcome.value}"
-        for outcome in Outcome
-    ]
-    lines.append(f"{len(rows)} students: {', '.join(counts)}.")
-    if any(row["look"] for row in rows):
-        lines.append(f"Look at the invalid and failed ones: {course.root / 'results'}")
-    return "\n".join(lines)
 
 
 def show(options: argparse.Namespace, data: Any, text: str) -> None:
@@ -218,6 +193,7 @@ def parser() -> argparse.ArgumentParser:
     what = "Write the scores as a CSV file."
     made = command("export", run_export, what, "export A1 -o scores.csv")
     made.add_argument("-o", "--output", type=Path, metavar="FILE")
+    add_demo(command)
     add_demo_class(command)
     what = "Say what is installed, what works, and what is missing."
     command("doctor", run_doctor, what, "doctor")
@@ -254,6 +230,16 @@ def add_grade(command: Command) -> None:
     )
     made.add_argument("--force", action="store_true", help="grade everything again")
     made.add_argument("--seed", type=int, default=0)
+    add_limits(made)
+
+
+def add_demo(command: Command) -> None:
+    """demo ASSIGNMENT"""
+    what = "Make up a class and take it through every step."
+    made = command("demo", run_demo, what, "demo A1 --course _build/demo")
+    made.add_argument("--workers", type=positive, metavar="N")
+    made.add_argument("--seed", type=int, default=0)
+    add_solutions(made)
     add_limits(made)
 
 

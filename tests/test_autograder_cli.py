@@ -19,6 +19,7 @@ COMMANDS = (
     "feedback",
     "report",
     "export",
+    "demo",
     "demo-class",
     "doctor",
 )
@@ -68,6 +69,7 @@ def test_each_command_shows_one_example(capsys, command):
         ("report", "t9"),
         ("feedback", "t9", "--course", "elsewhere"),
         ("export", "t9"),
+        ("demo", "t9"),
         ("demo-class", "t9", "--to", "x"),
     ],
     ids=" ".join,

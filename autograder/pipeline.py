@@ -1,0 +1,42 @@
+"""All steps on a made-up class, one after the other: what `make demo` shows."""
+
+from pathlib import Path
+
+from autograder.collect import collect
+from autograder.course import Course
+from autograder.grade import grade
+from autograder.model import Limits, Result
+from autograder.release import find_source, release
+
+
+def demonstrate(
+    course: Course,
+    name: str,
+    solutions: Path = Path("solutions"),
+    *,
+    seed: int = 0,
+    workers: int | None = None,
+    limits: Limits | None = None,
+    progress: bool = True,
+) -> list[Result]:
+    """Release, make up a class, collect, grade, and write every page.
+
+    What an earlier call has graded is not graded again. Raises CourseError.
+    """
+    from autograder.demo import make_class
+    from autograder.export import export_csv
+    from autograder.feedback import write_feedback
+    from autograder.report import write_report
+
+    assignment, source = find_source(solutions, name)
+    release(course, assignment, solutions, limits)
+    downloads = course.root / "downloads" / assignment
+    make_class(source.parent, downloads, seed)
+    collect(course, assignment, downloads)
+    results = grade(
+        assignment, course, workers=workers, limits=limits, progress=progress
+    )
+    write_feedback(course, assignment)
+    write_report(course, assignment)
+    export_csv(course, assignment, course.root / "reports" / f"{assignment}.csv")
+    return results
