@@ -96,6 +96,15 @@ def test_the_numbers_in_the_notebooks_are_those_of_the_pages(site):
             assert found[1] == target.number, label
 
 
+def test_each_chapter_says_how_long_its_code_runs(site):
+    line = re.compile(
+        r'<p class="running-time">The code of this page runs in .*\d s\.</p>'
+    )
+    chapters = sorted((site / "book").glob("[0-9][0-9]_*.html"))
+    assert chapters
+    assert [path.name for path in chapters if not line.search(path.read_text())] == []
+
+
 def test_nothing_in_the_site_holds_what_only_the_instructor_may_see(site):
     kinds = {".html", ".ipynb", ".md", ".js", ".txt"}
     for path in site.rglob("*"):

@@ -84,13 +84,6 @@ def test_the_search_finds_each_chapter(visit, address, name):
 
 
 @pytest.mark.parametrize("name", CHAPTERS)
-def test_a_chapter_says_how_long_it_runs(visit, address, name):
-    visit.open(f"{address}/{name}.html")
-    line = visit.page.locator("p.running-time").text_content()
-    assert re.fullmatch(r"The code of this page runs in .*\d s\.", line)
-
-
-@pytest.mark.parametrize("name", CHAPTERS)
 def test_the_download_is_the_chapters_notebook(visit, address, name):
     visit.open(f"{address}/{name}.html")
     visit.page.locator(".dropdown-download-buttons > button").click()
