@@ -1,9 +1,8 @@
 """Coupling layers: part of the vector is copied and decides how the rest is mapped."""
 
-from functools import partial
-
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import linear
 
 from flowbook.flow import Layer
 from flowbook.nets import mlp
@@ -66,14 +65,25 @@ class Split(nn.Module):
         return x if self.contiguous else x.index_select(-1, self.back)
 
 
-def conditioner(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
-    """Return the network that maps the copied part to the numbers of a layer.
+class Conditioner(nn.Sequential):
+    """The perceptron that maps the copied part to the numbers of a layer.
 
-    It starts at zero, so that the layers here start as the identity. Its ReLU
-    overwrites its input, which no gradient needs: that is a tenth of a training step.
+    It starts at zero, so that the layers here start as the identity. Its modules are
+    those of `flowbook.nets.mlp`; that they are called as functions, and that a ReLU
+    overwrites its input, which no gradient needs, is a tenth of a training step.
+
+    Shapes: (batch, inputs) -> (batch, outputs).
     """
-    activation = partial(nn.ReLU, inplace=True)
-    return mlp(inputs, hidden, outputs, activation=activation, zero_output=True)
+
+    def __init__(self, inputs: int, hidden: int, outputs: int) -> None:
+        super().__init__(*mlp(inputs, hidden, outputs, zero_output=True))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the network's outputs."""
+        *hidden, last = [module for module in self if isinstance(module, nn.Linear)]
+        for layer in hidden:
+            x = linear(x, layer.weight, layer.bias).relu_()
+        return linear(x, last.weight, last.bias)
 
 
 class AdditiveCoupling(Layer):
@@ -93,7 +103,7 @@ class AdditiveCoupling(Layer):
     def __init__(self, mask: Tensor, hidden: int = 64) -> None:
         super().__init__()
         self.split = Split(mask)
-        self.conditioner = conditioner(self.split.copied, hidden, self.split.moved)
+        self.conditioner = Conditioner(self.split.copied, hidden, self.split.moved)
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Map z to x; also return log|det dx/dz| = 0."""
@@ -125,7 +135,7 @@ class AffineCoupling(Layer):
     def __init__(self, mask: Tensor, hidden: int = 64) -> None:
         super().__init__()
         self.split = Split(mask)
-        self.conditioner = conditioner(self.split.copied, hidden, 2 * self.split.moved)
+        self.conditioner = Conditioner(self.split.copied, hidden, 2 * self.split.moved)
 
     def log_scale_and_shift(self, copied: Tensor) -> tuple[Tensor, Tensor]:
         """Return s and t, each (batch, moved), given the part that is copied."""
@@ -172,7 +182,7 @@ class SplineCoupling(Layer):
         self.bound = bound
         self.parameters_each = 3 * bins - 1
         outputs = self.parameters_each * self.split.moved
-        self.conditioner = conditioner(self.split.copied, hidden, outputs)
+        self.conditioner = Conditioner(self.split.copied, hidden, outputs)
 
     def spline_parameters(self, copied: Tensor) -> Tensor:
         """Return the splines' raw parameters, (3K - 1, moved, batch)."""
