@@ -57,7 +57,8 @@ notebooks: $(READY) ## regenerate notebooks/ from book/ and solutions/
 
 solutions: _build/solutions/.done ## the instructor's solved notebooks, executed
 _build/solutions/.done: $(SOLUTIONS) $(CODE) | $(READY)
-	@$(BIN)/python -m tools.notebooks --solutions _build/solutions && touch $@
+	@$(BIN)/python -m tools.notebooks --solutions _build/solutions --execute \
+		&& touch $@
 
 test: system lint test-unit test-grading test-notebooks test-web ## everything, as CI does
 
@@ -68,7 +69,7 @@ system:
 test-unit: $(READY) ## layers, densities, checks, generator
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not web and not grading" tests
 
-test-grading: $(READY) ## the real autograder over real notebooks
+test-grading: $(DEMO)/.done ## the real autograder over real notebooks
 	@$(BIN)/pytest -q -n 2 -m grading tests
 
 test-notebooks: _build/solutions/.done ## execute every chapter and every solution

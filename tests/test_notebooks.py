@@ -3,25 +3,23 @@
 import json
 import posixpath
 import re
-import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 import yaml
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))  # tools/ is no installed package
-
-from tools.notebooks.__main__ import main  # noqa: E402
-from tools.notebooks.chapter import (  # noqa: E402
+from tools.notebooks.__main__ import main
+from tools.notebooks.chapter import (
     RESIDUE,
     prose,
     to_json,
     to_notebook,
 )
-from tools.notebooks.source import MYST_EXTENSIONS, SourceError  # noqa: E402
-from tools.notebooks.tree import Tree, check, write  # noqa: E402
+from tools.notebooks.source import MYST_EXTENSIONS, SourceError
+from tools.notebooks.tree import Tree, check, write
+
+ROOT = Path(__file__).resolve().parents[1]
 
 HEADER = "---\nkernelspec:\n  name: python3\n  display_name: Python 3\n---\n\n"
 BIB = """

@@ -2,17 +2,15 @@
 
 import posixpath
 import re
-import sys
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT))  # tools/ is no installed package
+from tools.notebooks.tree import Tree
 
-from tools.notebooks.tree import Tree  # noqa: E402
+ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = pytest.mark.web
 
