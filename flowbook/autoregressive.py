@@ -47,7 +47,7 @@ class MADE(nn.Module):
     ) -> None:
         super().__init__()
         order = torch.arange(dim) if order is None else torch.as_tensor(order)
-        if not torch.equal(order.sort().values, torch.arange(dim)):
+        if not torch.equal(order.sort().values, torch.arange(dim, device=order.device)):
             raise ValueError(
                 f"The order of {dim} entries holds 0 to {dim - 1} once each; "
                 f"got {order.tolist()}."
@@ -56,7 +56,8 @@ class MADE(nn.Module):
         position = order.argsort()
         degrees = [position]
         for width in hidden:
-            degrees.append(torch.arange(width) * (dim - 1) // width)
+            unit = torch.arange(width, device=order.device)
+            degrees.append(unit * (dim - 1) // width)
         modules: list[nn.Module] = []
         for before, after in pairwise(degrees):
             modules += [MaskedLinear(after[:, None] >= before), nn.ReLU(inplace=True)]

@@ -43,7 +43,9 @@ class Split(nn.Module):
         first, last = (mask, ~mask) if self.copied_first else (~mask, mask)
         self.sizes = [int(first.sum()), int(last.sum())]
         order = torch.cat((first.nonzero(), last.nonzero()))[:, 0]
-        self.contiguous = bool((order == torch.arange(self.dim)).all())
+        self.contiguous = bool(
+            (order == torch.arange(self.dim, device=order.device)).all()
+        )
         self.register_buffer("order", order, persistent=False)
         self.register_buffer("back", order.argsort(), persistent=False)
 
