@@ -43,6 +43,16 @@ EXAMPLES: dict[str, Callable[[], Figure]] = {
         torch.linspace(3, 1.1, 90), entropy=1.0, reached=1.1
     ),
     "gallery": lambda: plots.gallery({"one": Banana(), "two": Checkerboard()}, 3),
+    "histogram_flows": lambda: plots.histogram_flows(
+        GRID, BELL, {"one": (GRID[:3], BELL[:2])}, [1, 2], {"one": [0.2, 0.1]}
+    ),
+    "joints": lambda: plots.joints({"p": torch.randn(50, 2), "q": torch.randn(50, 2)}),
+    "knotted_map": lambda: plots.knotted_map(
+        {"map": (GRID, 2 * GRID), "pieces": (torch.rand(2, 5), torch.rand(2, 5))},
+        (GRID[::10], 2 * GRID[::10]),
+        {"map": (2 * GRID, BELL)},
+        ("x", "p"),
+    ),
     "histograms": lambda: plots.histograms({"x": (torch.randn(50), GRID, BELL)}),
     "kl_integrand": lambda: plots.kl_integrand(GRID, BELL, BELL / 2),
     "nll_above_entropy": lambda: plots.nll_above_entropy(

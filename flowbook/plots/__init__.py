@@ -11,6 +11,7 @@ from flowbook.plots.densities import (
     nll_above_entropy,
     surprise,
 )
+from flowbook.plots.elementwise import histogram_flows, joints, knotted_map
 from flowbook.plots.flows import density_steps, gaussianised, grid_warp, training_curve
 from flowbook.plots.linear import NormalFit, cost_curves, matrix_images, normal_fits
 from flowbook.plots.one_dimension import (
@@ -32,8 +33,11 @@ __all__ = [
     "gallery",
     "gaussianised",
     "grid_warp",
+    "histogram_flows",
     "histograms",
+    "joints",
     "kl_integrand",
+    "knotted_map",
     "learned_map",
     "map_family",
     "matrix_images",
