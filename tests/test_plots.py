@@ -64,6 +64,13 @@ EXAMPLES: dict[str, Callable[[], Figure]] = {
     "normal_fits": lambda: plots.normal_fits(
         {"p": plots.NormalFit(torch.rand(8, 8), NEAR, BELL[:2], torch.eye(2), 0.5)}
     ),
+    "jacobian_sizes": lambda: plots.jacobian_sizes({"J": torch.rand(4, 4).tril()}),
+    "masked_network": lambda: plots.masked_network(
+        [torch.ones(3, 2), torch.ones(2, 3).tril()],
+        [torch.arange(n) for n in (2, 3, 2)],
+        1,
+    ),
+    "plane_fits": lambda: plots.plane_fits({"p": torch.rand(8, 8)}, NEAR),
     "gaussianised": lambda: plots.gaussianised(torch.rand(50, 2), torch.randn(50, 2)),
 }
 

@@ -4,6 +4,7 @@ A plot function is decorated with `styled` and starts with `figure()`, both from
 `flowbook.plots.style`; it is exported here, and tests/test_plots.py calls it once.
 """
 
+from flowbook.plots.autoregressive import jacobian_sizes, masked_network, plane_fits
 from flowbook.plots.densities import (
     gallery,
     histograms,
@@ -35,15 +36,18 @@ __all__ = [
     "grid_warp",
     "histogram_flows",
     "histograms",
+    "jacobian_sizes",
     "joints",
     "kl_integrand",
     "knotted_map",
     "learned_map",
     "map_family",
+    "masked_network",
     "matrix_images",
     "nll_above_entropy",
     "normal_fits",
     "operation_counts",
+    "plane_fits",
     "strips",
     "surprise",
     "training_curve",
