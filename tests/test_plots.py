@@ -72,6 +72,19 @@ EXAMPLES: dict[str, Callable[[], Figure]] = {
     ),
     "plane_fits": lambda: plots.plane_fits({"p": torch.rand(8, 8)}, NEAR),
     "gaussianised": lambda: plots.gaussianised(torch.rand(50, 2), torch.randn(50, 2)),
+    "cobwebs": lambda: plots.cobwebs(
+        {"h": plots.Iteration(GRID, GRID / 2, GRID[:4])}, columns=1
+    ),
+    "jacobian_patterns": lambda: plots.jacobian_patterns({"I": torch.eye(4)}, 2),
+    "memory_against_depth": lambda: plots.memory_against_depth(
+        [1, 2], {"plain": [2**20, 2**21]}
+    ),
+    "probe_variances": lambda: plots.probe_variances(
+        GRID, {"sign": BELL}, GRID[:3], {"sign": (BELL[:3], BELL[:3])}
+    ),
+    "under_bounds": lambda: plots.under_bounds(
+        {"b": (GRID + 3, BELL, 2 * BELL)}, "k", "error", bottom=1e-3
+    ),
 }
 
 

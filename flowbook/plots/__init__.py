@@ -5,6 +5,14 @@ A plot function is decorated with `styled` and starts with `figure()`, both from
 """
 
 from flowbook.plots.autoregressive import jacobian_sizes, masked_network, plane_fits
+from flowbook.plots.contraction import (
+    Iteration,
+    cobwebs,
+    jacobian_patterns,
+    memory_against_depth,
+    probe_variances,
+    under_bounds,
+)
 from flowbook.plots.densities import (
     gallery,
     histograms,
@@ -25,9 +33,11 @@ from flowbook.plots.one_dimension import (
 from flowbook.plots.overview import chapter_map, operation_counts
 
 __all__ = [
+    "Iteration",
     "NormalFit",
     "change_of_variables",
     "chapter_map",
+    "cobwebs",
     "cost_curves",
     "density_curves",
     "density_steps",
@@ -36,6 +46,7 @@ __all__ = [
     "grid_warp",
     "histogram_flows",
     "histograms",
+    "jacobian_patterns",
     "jacobian_sizes",
     "joints",
     "kl_integrand",
@@ -44,11 +55,14 @@ __all__ = [
     "map_family",
     "masked_network",
     "matrix_images",
+    "memory_against_depth",
     "nll_above_entropy",
     "normal_fits",
     "operation_counts",
     "plane_fits",
+    "probe_variances",
     "strips",
     "surprise",
     "training_curve",
+    "under_bounds",
 ]
