@@ -124,11 +124,13 @@ class AffineAutoregressive(Autoregressive):
         x_i = z_i exp(s_i) + t_i,    log|det dx/dz| = sum(s),
 
     where s_i and t_i are functions of the entries of x before i: a Gaussian
-    autoregressive model, written as a flow. As in `AffineCoupling`, s = asinh(r) of
-    the network's output r.
+    autoregressive model, written as a flow. As in `AffineCoupling`, s = 5 tanh(r / 5)
+    of the network's output r.
 
     Shapes: z and x (batch, dim); order (dim,), first entry first; log_det (batch,).
     """
+
+    bound = 5.0
 
     def __init__(
         self, dim: int, hidden: Sequence[int] = (64, 64), order: Tensor | None = None
@@ -147,7 +149,7 @@ class AffineAutoregressive(Autoregressive):
 
     def _log_scale_and_shift(self, raw: Tensor) -> tuple[Tensor, Tensor]:
         raw, shift = raw.unbind(-2)
-        return raw.asinh(), shift
+        return self.bound * torch.tanh(raw / self.bound), shift
 
 
 class InverseAffineAutoregressive(Inverse):

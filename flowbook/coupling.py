@@ -128,11 +128,13 @@ class AffineCoupling(Layer):
 
         x = z * exp(s) + t,    log|det dx/dz| = sum(s).
 
-    The exponential of a network's output r overflows early in training, so s is not r
-    but asinh(r): the same near 0, and exp(s) = r + sqrt(r^2 + 1) grows like 2r only.
+    The exponential of a network's output r overflows early in training, so that
+    s = 5 tanh(r / 5): it is r near 0, and no scale leaves (1/148, 148).
 
     Shapes: z and x (batch, dim); mask (dim,); log_det (batch,).
     """
+
+    bound = 5.0
 
     def __init__(self, mask: Tensor, hidden: int = 64) -> None:
         super().__init__()
@@ -142,7 +144,7 @@ class AffineCoupling(Layer):
     def log_scale_and_shift(self, copied: Tensor) -> tuple[Tensor, Tensor]:
         """Return s and t, each (batch, moved), given the part that is copied."""
         raw, shift = self.conditioner(copied).chunk(2, -1)
-        return raw.asinh(), shift
+        return self.bound * torch.tanh(raw / self.bound), shift
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Map z to x; also return log|det dx/dz|."""

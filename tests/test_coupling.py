@@ -63,13 +63,14 @@ def test_coupling_starts_as_the_identity(coupling):
     torch.testing.assert_close(log_det, torch.zeros(10), rtol=0, atol=1e-5)
 
 
-def test_affine_scales_do_not_overflow_whatever_the_network_says():
+def test_affine_scales_stay_bounded_whatever_the_network_says():
     layer = AffineCoupling(alternating_mask(2))
     with torch.no_grad():
         for parameter in layer.parameters():
             parameter += 1e3 * torch.randn_like(parameter)
-    for value in (*layer(torch.randn(50, 2)), *layer.inverse(torch.randn(50, 2))):
-        assert value.isfinite().all()
+    x, log_det = layer(torch.randn(50, 2))
+    assert x.isfinite().all()
+    assert log_det.abs().max() <= 5
 
 
 @pytest.mark.parametrize("mask", [[1, 1], [0, 0], []])
