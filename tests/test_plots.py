@@ -29,6 +29,12 @@ EXAMPLES: dict[str, Callable[[], Figure]] = {
     "density_curves": lambda: plots.density_curves(GRID, {"p": BELL}, GRID, 1.0),
     "learned_map": lambda: plots.learned_map(GRID, {"map": 2 * GRID}, {"p": BELL}),
     "map_family": lambda: plots.map_family(GRID, {"a": 2 * GRID}, {"a": BELL / 2}),
+    "two_routes": lambda: plots.two_routes(
+        {"a": torch.rand(5, 2), "b": torch.rand(5, 2)}, (5.0, 5.0)
+    ),
+    "variances": lambda: plots.variances(
+        [1, 2], {"a": torch.ones(2)}, {"a": torch.ones(2)}
+    ),
     "operation_counts": lambda: plots.operation_counts([1, 2], {"LU": [1, 6]}),
     "strips": lambda: plots.strips(
         GRID, BELL, 2 * GRID, BELL / 2, GRID[::10], 2 * GRID[::10], 0.2
@@ -84,6 +90,38 @@ EXAMPLES: dict[str, Callable[[], Figure]] = {
     ),
     "under_bounds": lambda: plots.under_bounds(
         {"b": (GRID + 3, BELL, 2 * BELL)}, "k", "error", bottom=1e-3
+    ),
+    "coupling_steps": lambda: plots.coupling_steps(
+        {"f": [_grid(4)] * 2}, {"f": [torch.zeros(3, 3)] * 2}, "zx"
+    ),
+    "fitted_densities": lambda: plots.fitted_densities({"p": torch.rand(8, 8)}, NEAR),
+    "gap_curves": lambda: plots.gap_curves(
+        {"f": torch.linspace(3, 1.1, 90)}, entropy=1.0, limits={"limit": 0.3}
+    ),
+    "image_tables": lambda: plots.image_tables({"digits": torch.rand(2, 3, 8, 8)}),
+    "nice_limit": lambda: plots.nice_limit(
+        torch.tensor([[-1.0, -1.0], [1.0, -1.0], [0.0, 1.0]]),
+        GRID + 3,
+        BELL,
+        {"disk": (2.0, 0.3)},
+    ),
+    "packing": lambda: plots.packing(
+        {"f": [torch.randn(50, 2)] * 2}, "xz", torch.arange(50) % 8
+    ),
+    "reach_patterns": lambda: plots.reach_patterns({"1 layer": torch.eye(4).bool()}),
+    "mixture_optima": lambda: plots.mixture_optima(
+        torch.randn(50, 2),
+        {name: (torch.randn(3, 2), torch.ones(3), torch.ones(3)) for name in "ab"},
+        [torch.randn(3, 2)] * 2,
+        [torch.linspace(3, 1.1, 90)] * 2,
+        entropy=1.0,
+    ),
+    "proposals": lambda: plots.proposals(GRID, BELL, {"q": BELL}, {"q": BELL + 1}),
+    "wasted_samples": lambda: plots.wasted_samples(
+        torch.zeros(2),
+        (torch.randn(3, 2), torch.ones(3), torch.ones(3)),
+        torch.randn(9, 2),
+        torch.arange(9) % 2 * 2.0,
     ),
 }
 

@@ -13,6 +13,15 @@ from flowbook.plots.contraction import (
     probe_variances,
     under_bounds,
 )
+from flowbook.plots.coupling import (
+    coupling_steps,
+    fitted_densities,
+    gap_curves,
+    image_tables,
+    nice_limit,
+    packing,
+    reach_patterns,
+)
 from flowbook.plots.densities import (
     gallery,
     histograms,
@@ -22,6 +31,8 @@ from flowbook.plots.densities import (
 )
 from flowbook.plots.elementwise import histogram_flows, joints, knotted_map
 from flowbook.plots.flows import density_steps, gaussianised, grid_warp, training_curve
+from flowbook.plots.gradients import two_routes, variances
+from flowbook.plots.importance import mixture_optima, proposals, wasted_samples
 from flowbook.plots.linear import NormalFit, cost_curves, matrix_images, normal_fits
 from flowbook.plots.one_dimension import (
     change_of_variables,
@@ -39,13 +50,17 @@ __all__ = [
     "chapter_map",
     "cobwebs",
     "cost_curves",
+    "coupling_steps",
     "density_curves",
     "density_steps",
+    "fitted_densities",
     "gallery",
+    "gap_curves",
     "gaussianised",
     "grid_warp",
     "histogram_flows",
     "histograms",
+    "image_tables",
     "jacobian_patterns",
     "jacobian_sizes",
     "joints",
@@ -56,13 +71,21 @@ __all__ = [
     "masked_network",
     "matrix_images",
     "memory_against_depth",
+    "mixture_optima",
+    "nice_limit",
     "nll_above_entropy",
     "normal_fits",
     "operation_counts",
+    "packing",
     "plane_fits",
     "probe_variances",
+    "proposals",
+    "reach_patterns",
     "strips",
     "surprise",
     "training_curve",
+    "two_routes",
     "under_bounds",
+    "variances",
+    "wasted_samples",
 ]
