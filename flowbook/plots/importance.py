@@ -1,4 +1,4 @@
-"""Plots of mixtures and importance sampling: local optima, wasted samples, proposals."""
+"""Plots of mixtures and importance sampling: optima, wasted samples, proposals."""
 
 from collections.abc import Mapping, Sequence
 
@@ -38,20 +38,23 @@ def mixture_optima(
     """
     drawn, axes = figure(1, len(fits) + 1, (WIDTH / 3, 2.6))
     colours = (BLUE, ORANGE)
+    reach = 1.2 * float(data.abs().max())
+    limits = (-reach, reach)
     pairs = zip(fits.items(), starts, colours, strict=True)
     for axis, ((title, fit), start, colour) in zip(axes, pairs, strict=False):
         axis.scatter(*_numpy(data).T, s=1, color=GREY, alpha=0.4, lw=0)
         axis.scatter(*_numpy(start).T, s=26, color=colour, marker="x", lw=1.2)
         _circles(axis, fit, colour)
         axis.set_title(title, fontsize=SMALL)
-        axis.set(xticks=[], yticks=[], aspect="equal")
+        axis.set(xticks=[], yticks=[], aspect="equal", xlim=limits, ylim=limits)
         axis.spines[:].set_visible(False)
     right = axes[-1]
     for loss, colour in zip(losses, colours, strict=True):
         right.plot(_numpy(loss), color=colour, lw=1.2)
     right.axhline(entropy, color=GREY, ls="--", lw=1.2)
-    right.text(0.97, 0.03, "entropy", transform=right.transAxes, ha="right")
-    right.set_ylim(bottom=entropy - 0.3)
+    right.text(0.97, 0.02, "entropy", transform=right.transAxes, ha="right", size=SMALL)
+    right.set_ylim(bottom=entropy - 0.5)
+    right.set_box_aspect(1)
     right.set(xlabel="step", title="NLL of the batch (nats)")
     right.title.set_size(SMALL)
     return drawn
@@ -75,15 +78,15 @@ def wasted_samples(
     left.scatter(*points[hit].T, s=18, color=ORANGE, lw=0)
     left.scatter(*_numpy(x[:, None]), s=110, color=BLUE, marker="*", zorder=3)
     left.annotate(
-        "$x$", _numpy(x), (9, 5), textcoords="offset points", color=BLUE, size=TEXT
+        "$x$", _numpy(x), (26, -4), textcoords="offset points", color=BLUE, size=TEXT
     )
     left.set(xticks=[], yticks=[], aspect="equal")
     left.spines[:].set_visible(False)
     number = np.arange(1, len(points) + 1)
-    right.bar(number, _numpy(weights), width=1.0, color=ORANGE)
-    right.plot(number, np.zeros(len(number)), "x", color=GREY, ms=3, mew=0.8)
+    right.bar(number, _numpy(weights), width=0.7, color=ORANGE)
+    zeros = np.zeros((~hit).sum())
+    right.plot(number[~hit], zeros, "x", color=GREY, ms=3, mew=0.8, clip_on=False)
     right.axhline(1.0, color=BLUE, ls="--", lw=1.2)
-    right.text(number[-1], 1.15, "what it should be on average", ha="right", color=BLUE)
     right.set(xlabel="sample of $z$", title=r"$p(x \mid z)\,/\,p(x)$")
     return drawn
 
@@ -105,16 +108,17 @@ def proposals(
     drawn, axes = figure(2, len(curves), (WIDTH / len(curves), 1.8))
     above, below = axes[: len(curves)], axes[len(curves) :]
     y, integrand = _numpy(y), _numpy(integrand)
+    top = max(float(curve.max()) for curve in (integrand, *curves.values()))
     for axis, (name, curve) in zip(above, curves.items(), strict=True):
         axis.fill_between(y, _numpy(curve), color=BLUE, alpha=0.35, lw=0)
         axis.plot(y, integrand, color=ORANGE)
-        axis.set_ylim(0, 1.05 * max(integrand.max(), *(c.max() for c in curves.values())))
+        axis.set_ylim(0, 1.05 * top)
         axis.set_title(name, fontsize=SMALL)
         axis.set_xticklabels([])
     for axis, name in zip(below, curves, strict=True):
         axis.semilogy(y, _numpy(weights[name]), color=BLUE)
         axis.axhline(1.0, color=ORANGE, ls="--", lw=1.2)
-        axis.set_ylim(1e-3, 1e3)
+        axis.set_ylim(1e-2, 1e8)
         axis.set_xlabel("$y$")
     above[0].set_ylabel("density")
     below[0].set_ylabel("weight")
