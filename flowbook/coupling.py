@@ -141,10 +141,12 @@ class AffineCoupling(Layer):
         self.split = Split(mask)
         self.conditioner = Conditioner(self.split.copied, hidden, 2 * self.split.moved)
 
-    def log_scale_and_shift(self, copied: Tensor) -> tuple[Tensor, Tensor]:
-        """Return s and t, each (batch, moved), given the part that is copied."""
+    def log_scale_and_shift(
+        self, copied: Tensor, sign: float = 1.0
+    ) -> tuple[Tensor, Tensor]:
+        """Return sign * s and t, each (batch, moved), given the part that is copied."""
         raw, shift = self.conditioner(copied).chunk(2, -1)
-        return self.bound * torch.tanh(raw / self.bound), shift
+        return sign * self.bound * torch.tanh(raw / self.bound), shift
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Map z to x; also return log|det dx/dz|."""
@@ -156,10 +158,9 @@ class AffineCoupling(Layer):
     def inverse(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map x to z; also return log|det dz/dx|."""
         copied, moved = self.split.apart(x)
-        log_scale, shift = self.log_scale_and_shift(copied)
-        shrink = -log_scale
-        moved = (moved - shift) * shrink.exp()
-        return self.split.join(copied, moved), shrink.sum(-1)
+        minus_log_scale, shift = self.log_scale_and_shift(copied, sign=-1.0)
+        moved = (moved - shift) * minus_log_scale.exp()
+        return self.split.join(copied, moved), minus_log_scale.sum(-1)
 
 
 class SplineCoupling(Layer):
