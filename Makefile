@@ -66,7 +66,7 @@ test: system lint test-unit test-grading test-notebooks test-web ## everything, 
 system:
 	@.ci/system chromium=chromium bwrap=bubblewrap
 
-test-unit: $(READY) ## layers, densities, checks, generator
+test-unit: $(READY) ## layers, densities, models, checks, generator
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not web and not grading" tests
 
 test-grading: $(DEMO)/.done ## the real autograder over real notebooks
@@ -90,10 +90,12 @@ format: $(READY) ## let ruff format the code
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
 bench: $(READY) ## measure; the tables in bench/README.md come from here
+	@$(BIN)/pip install -q --disable-pip-version-check -e .[bench]
 	@for script in bench/*.py; do $(BIN)/python $$script || exit 1; done
 
 lock: $(READY) ## compile requirements.txt from pyproject.toml
-	@$(BIN)/pip-compile -q --all-extras --strip-extras --no-emit-index-url \
+	@$(BIN)/pip-compile -q --extra book --extra grader --extra test --extra lock \
+		--strip-extras --no-emit-index-url \
 		--no-emit-find-links --no-emit-trusted-host --no-annotate \
 		-o requirements.txt pyproject.toml && sed -i 's/^\(torch==[0-9.]*\)+cpu/\1/' requirements.txt
 

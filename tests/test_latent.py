@@ -9,8 +9,8 @@ from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
 from flowbook.elementwise import SinhArcsinh
 from flowbook.latent import VAE, GaussianPosterior, standard_normal_log_prob
+from flowbook.latent_mixture import LatentMixture
 from flowbook.likelihoods import DiscretizedLogistic, FixedGaussian
-from flowbook.mixtures import LatentMixture
 
 
 def generator(seed: int = 0) -> torch.Generator:

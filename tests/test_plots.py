@@ -24,7 +24,7 @@ EXAMPLES: dict[str, Callable[[], Figure]] = {
         GRID, BELL, 2 * GRID, 2 * GRID, BELL / 2, GRID[::10]
     ),
     "chapter_map": lambda: plots.chapter_map(
-        {"Start": ["0 Zero"], "Road": ["1 One", "2 Two"], "End": ["3 Three"]}, {0, 2}
+        {"Start": ["0 Zero"], "Road": ["1 One", "2 Two"], "End": ["3 Three"]}
     ),
     "density_curves": lambda: plots.density_curves(GRID, {"p": BELL}, GRID, 1.0),
     "learned_map": lambda: plots.learned_map(GRID, {"map": 2 * GRID}, {"p": BELL}),
@@ -69,6 +69,15 @@ EXAMPLES: dict[str, Callable[[], Figure]] = {
     "cost_curves": lambda: plots.cost_curves([1, 2], {"LU": [1.0, 8.0]}, {"LU": 3.0}),
     "normal_fits": lambda: plots.normal_fits(
         {"p": plots.NormalFit(torch.rand(8, 8), NEAR, BELL[:2], torch.eye(2), 0.5)}
+    ),
+    "bound_and_gap": lambda: plots.bound_and_gap(-1 - BELL, -0.5 - BELL, best=0.0),
+    "bounds_below": lambda: plots.bounds_below(GRID, {"sd 1": BELL}, 1.0, best=0.0),
+    "image_rows": lambda: plots.image_rows({"digits": torch.rand(3, 8, 8)}),
+    "latent_map": lambda: plots.latent_map(
+        torch.randn(50, 2), torch.arange(50) % 10, torch.rand(3, 3, 8, 8), side=2.0
+    ),
+    "path_lengths": lambda: plots.path_lengths(
+        BELL, {8: torch.rand(2, 41)}, {8: torch.rand(2, 41)}, {8: (0.8, 1.2)}
     ),
     "jacobian_sizes": lambda: plots.jacobian_sizes({"J": torch.rand(4, 4).tril()}),
     "masked_network": lambda: plots.masked_network(

@@ -33,6 +33,13 @@ from flowbook.plots.elementwise import histogram_flows, joints, knotted_map
 from flowbook.plots.flows import density_steps, gaussianised, grid_warp, training_curve
 from flowbook.plots.gradients import two_routes, variances
 from flowbook.plots.importance import mixture_optima, proposals, wasted_samples
+from flowbook.plots.latent import (
+    bound_and_gap,
+    bounds_below,
+    image_rows,
+    latent_map,
+    path_lengths,
+)
 from flowbook.plots.linear import NormalFit, cost_curves, matrix_images, normal_fits
 from flowbook.plots.one_dimension import (
     change_of_variables,
@@ -46,6 +53,8 @@ from flowbook.plots.overview import chapter_map, operation_counts
 __all__ = [
     "Iteration",
     "NormalFit",
+    "bound_and_gap",
+    "bounds_below",
     "change_of_variables",
     "chapter_map",
     "cobwebs",
@@ -60,12 +69,14 @@ __all__ = [
     "grid_warp",
     "histogram_flows",
     "histograms",
+    "image_rows",
     "image_tables",
     "jacobian_patterns",
     "jacobian_sizes",
     "joints",
     "kl_integrand",
     "knotted_map",
+    "latent_map",
     "learned_map",
     "map_family",
     "masked_network",
@@ -77,6 +88,7 @@ __all__ = [
     "normal_fits",
     "operation_counts",
     "packing",
+    "path_lengths",
     "plane_fits",
     "probe_variances",
     "proposals",

@@ -128,7 +128,7 @@ def gaussianised(
     """Draw data and what the inverse of a flow makes of them, beside the target.
 
     A circle of radius sqrt(-2 log(1 - mass)) holds that mass of the standard normal;
-    the legend says how much of z it holds.
+    the legend says that mass and, after the colon, how much of z it holds.
 
     Shapes: x and z (n, 2), row i the same point in both.
     """
@@ -140,7 +140,7 @@ def gaussianised(
     lengths, turn = np.hypot(*_numpy(z).T), np.linspace(0, 2 * np.pi, 200)
     for mass, line in zip(masses, ("-", "--", ":"), strict=True):
         radius = math.sqrt(-2 * math.log1p(-mass))
-        held = f"{mass:.0%} circle holds {(lengths < radius).mean():.1%}"
+        held = f"{mass:.0%}: {(lengths < radius).mean():.1%}"
         circle = radius * np.cos(turn), radius * np.sin(turn)
         axes[1].plot(*circle, color=GREY, ls=line, lw=1.5, label=held)
     reach = max(4.0, float(np.quantile(lengths, 0.999)))

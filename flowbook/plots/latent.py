@@ -1,4 +1,4 @@
-"""Figures of chapter 14: the bound and its gap, what the latents of digits look like."""
+"""Figures of chapter 14: the bound and its gap, and what latents of digits show."""
 
 from collections.abc import Mapping, Sequence
 
@@ -40,18 +40,19 @@ def bounds_below(
 def bound_and_gap(elbo: Tensor, log_prob: Tensor, best: float) -> Figure:
     """Draw the ELBO and log p of every step of a training, and what they miss.
 
-    Left, both in nats with the best attainable value; right, on logarithmic axes, the
-    distances to the best value and the gap between the two.
+    Left, both in nats where they come near the best attainable value; right, on
+    logarithmic axes, the distances to it and the gap between the two.
 
     Shapes: elbo and log_prob (steps,), means over the data.
     """
     drawn, (left, right) = figure(1, 2, size=(3.0, 2.8))
     lower, exact = _numpy(elbo), _numpy(log_prob)
     steps = np.arange(1, len(lower) + 1)
-    left.semilogx(steps, exact, color=ORANGE)
-    left.semilogx(steps, lower, color=CYCLE[0], ls="--")
+    near = np.flatnonzero(lower > best - 10)[:80]
+    left.plot(steps[near], exact[near], color=ORANGE)
+    left.plot(steps[near], lower[near], color=CYCLE[0], ls="--")
     left.axhline(best, color=GREY, lw=1.2)
-    left.set(xlabel="step", ylabel="nats", title="both rise to the best")
+    left.set(xlabel="step", ylabel="nats", title="near the best")
     curves = {
         r"best $-$ ELBO": (best - lower, CYCLE[0], "--"),
         r"best $-$ $\log p$": (best - exact, ORANGE, "-"),
@@ -131,7 +132,8 @@ def path_lengths(
     drawn, axes = figure(1, len(lines), size=(2.0, 2.4))
     at = _numpy(share)
     for axis, dim in zip(axes, lines, strict=True):
-        axis.axhspan(*bands[dim], color=GREY, alpha=0.25, lw=0, label="98 % of the prior")
+        band = axis.axhspan(*bands[dim], color=GREY, alpha=0.25, lw=0)
+        band.set_label("98 % of the prior")
         for paths, colour, line, name in (
             (lines[dim], PURPLE, "--", "straight line"),
             (arcs[dim], GREEN, "-", "on the sphere"),

@@ -1,6 +1,6 @@
 """Plots of chapter 0: the map of the chapters, and what a determinant costs."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -23,14 +23,11 @@ ROW = 0.34  # inches that one chapter takes
 
 
 @styled
-def chapter_map(
-    roads: Mapping[str, Sequence[str]], written: Collection[int] = ()
-) -> Figure:
+def chapter_map(roads: Mapping[str, Sequence[str]]) -> Figure:
     """Draw the book's chapters as roads that leave one box and end in another.
 
     The first and the last entry of `roads` are the boxes at the top and the bottom,
-    those between are columns, left to right. A chapter is "number title"; those whose
-    number is in `written` stand on a filled box, the others on an empty one.
+    those between are columns, left to right. A chapter is "number title".
     """
     first, *columns, last = roads.items()
     length = max(len(chapters) for _, chapters in columns)
@@ -39,16 +36,16 @@ def chapter_map(
     axis.set(xlim=(0, len(columns)), ylim=(rows, 0))
     axis.axis("off")
     middle = len(columns) / 2
-    down = _road(axis, middle, 0.5, first, GREY, written)
+    down = _road(axis, middle, 0.5, first, GREY)
     bottom, goal = down + length + 2.2, rows - len(last[1]) - 0.6
     for k, (column, colour) in enumerate(zip(columns, _COLOURS, strict=False)):
         centre = k + 0.5
         _arrow(axis, (middle, down - 0.4), (centre, down + 0.9), colour)
-        end = _road(axis, centre, down + 1.4, column, colour, written)
+        end = _road(axis, centre, down + 1.4, column, colour)
         axis.plot([centre, centre], [end - 0.5, bottom], color=colour, lw=1.2)
         meeting = middle + 0.25 * (centre - middle)  # side by side, not in one point
         _arrow(axis, (centre, bottom), (meeting, goal - 0.5), colour)
-    _road(axis, middle, goal, last, GREY, written)
+    _road(axis, middle, goal, last, GREY)
     return drawn
 
 
@@ -61,27 +58,24 @@ def _road(
     top: float,
     road: tuple[str, Sequence[str]],
     colour: str,
-    written: Collection[int],
 ) -> float:
     """Draw a heading and its chapters downwards; return where the next row would be."""
     heading, chapters = road
     place = {"ha": "center", "va": "center"}
     axis.text(centre, top, heading, color=colour, weight="bold", size=TEXT, **place)
     for row, chapter in enumerate(chapters, start=1):
-        is_written = int(chapter.split()[0]) in written
         box = FancyBboxPatch(
             (centre - 0.46, top + row - 0.36),
             0.92,
             0.72,
             boxstyle="round,pad=0,rounding_size=0.06",
             mutation_aspect=6,
-            facecolor=(colour, 0.15) if is_written else "none",
+            facecolor=(colour, 0.1),
             edgecolor=colour,
-            linewidth=1.2 if is_written else 0.6,
+            linewidth=0.8,
         )
         axis.add_patch(box)
-        weight = "bold" if is_written else "normal"
-        axis.text(centre, top + row, chapter, size=SMALL, weight=weight, **place)
+        axis.text(centre, top + row, chapter, size=SMALL, **place)
     return top + len(chapters) + 1
 
 
