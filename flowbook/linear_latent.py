@@ -83,7 +83,9 @@ class LinearVAE(nn.Module):
         start = mean.new_empty(dim, latent).normal_(generator=noise) / dim**0.5
         self.register_buffer("mean", mean)
         self.weight = nn.Parameter(start)
-        self.encoder = nn.Parameter(start.T.clone())
+        self.encoder = nn.Parameter(
+            start.T.clone(memory_format=torch.contiguous_format)
+        )
         self.log_std = nn.Parameter(mean.new_zeros(latent))
         log_sigma = mean.new_tensor(0.0 if sigma is None else math.log(sigma))
         self.log_sigma = nn.Parameter(log_sigma, requires_grad=sigma is None)
