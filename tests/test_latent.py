@@ -7,10 +7,13 @@ import torch
 from torch import nn
 from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
+from flowbook.autoregressive import InverseAffineAutoregressive
 from flowbook.elementwise import SinhArcsinh
+from flowbook.flow import Layer
 from flowbook.latent import VAE, GaussianPosterior, standard_normal_log_prob
 from flowbook.latent_mixture import LatentMixture
 from flowbook.likelihoods import DiscretizedLogistic, FixedGaussian
+from flowbook.linear import Permutation
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -61,9 +64,29 @@ def test_log_prob_is_the_elbo_plus_the_kl_to_the_exact_posterior():
     torch.testing.assert_close(elbo + kl_divergence(gaussian, exact), log_prob)
 
 
-@pytest.mark.parametrize("layers", [(), (SinhArcsinh(2),)], ids=["plain", "flow"])
+def shaken(layer: Layer) -> Layer:
+    """Return the layer with small random parameters: an untrained one does nothing."""
+    torch.manual_seed(5)
+    with torch.no_grad():
+        for parameter in layer.parameters():
+            parameter.add_(0.2 * torch.randn_like(parameter))
+    return layer
+
+
+POSTERIORS = {
+    "Gaussian": lambda: (),
+    "elementwise flow": lambda: (shaken(SinhArcsinh(2)),),
+    "inverse autoregressive flow": lambda: (
+        shaken(InverseAffineAutoregressive(2, (16,))),
+        Permutation(torch.tensor([1, 0])),
+        shaken(InverseAffineAutoregressive(2, (16,))),
+    ),
+}
+
+
+@pytest.mark.parametrize("layers", POSTERIORS.values(), ids=POSTERIORS)
 def test_mean_importance_weight_is_unbiased_for_the_likelihood(layers):
-    model, x, log_prob = linear_gaussian_vae(layers)
+    model, x, log_prob = linear_gaussian_vae(layers())
     with torch.no_grad():
         ratio = (model.log_weights(x, 400_000, generator()) - log_prob).exp()
     standard_error = ratio.std(0) / 400_000**0.5
