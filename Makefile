@@ -46,8 +46,9 @@ _build/html/.done: _build/.code $(PAGES) $(NOTEBOOKS)
 		|| { rm -rf _build/html _build/.doctrees; exit 1; }
 	@touch $@
 
+# Another assignment makes another class: start from nothing.
 $(DEMO)/.done: $(GRADER) $(SOLUTIONS) | $(READY)
-	@$(BIN)/autograder demo A1 --course $(DEMO) && touch $@
+	@rm -rf $(DEMO) && $(BIN)/autograder demo A1 --course $(DEMO) && touch $@
 
 serve: book ## open the book at http://localhost:8000
 	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
