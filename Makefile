@@ -70,15 +70,16 @@ system:
 test-unit: $(READY) ## layers, densities, models, checks, generator
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not web and not grading" tests
 
+# These wait for kernels and for time limits more than they compute: four at once.
 test-grading: $(DEMO)/.done ## the real autograder over real notebooks
-	@$(BIN)/pytest -q -n 2 -m grading tests
+	@$(BIN)/pytest -q -n 4 -m grading tests
 
 test-notebooks: _build/solutions/.done ## execute every chapter and every solution
 	@$(BIN)/pytest -q -n 2 --dist loadscope --nbval-lax --nbval-current-env \
 		$(CHAPTERS) $(shell find _build/solutions -name '*.ipynb' 2>/dev/null)
 
 test-web: _build/html/.done ## the built book in a real browser
-	@$(BIN)/pytest -q -m web tests
+	@$(BIN)/pytest -q -n 2 -m web tests
 
 test-gpu: ## layers and solutions with every tensor on CUDA (needs torch and pytest only)
 	@$(PYTHON) -m pytest -q -p no:cacheprovider --device cuda tests/test_layers.py \
