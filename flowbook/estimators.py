@@ -19,17 +19,17 @@ def score_function(
 
     Also called REINFORCE (Williams, 1992). f needs no derivative. A baseline that does
     not depend on z leaves the expectation alone, because the score has mean zero.
-    Shapes: mean (dim,); noise and the result (n, dim); f maps (n, dim) to (n,).
+    Shapes: mean (dim,); noise and the result (n, dim); f maps (n, dim) to (n,); the
+    baseline is one number, or one a coordinate, (dim,).
     """
-    weight = f(mean + noise) - baseline
-    return weight[:, None] * noise
+    return (f(mean + noise)[:, None] - baseline) * noise
 
 
 def optimal_baseline(f: Function, mean: Tensor, noise: Tensor) -> Tensor:
     """Return each coordinate's variance-minimising baseline, shape (dim,).
 
-    E[f s²] / E[s²] with the score s = noise (Greensmith et al., 2004), from samples:
-    use other samples than those whose gradient it corrects, or it is biased.
+    E[f psi²] / E[psi²] with the score psi = noise (Greensmith et al., 2004), from
+    samples: use others than those whose gradient it corrects, or it is biased.
     """
     squared = noise.square()
     return (f(mean + noise)[:, None] * squared).mean(0) / squared.mean(0)

@@ -18,7 +18,7 @@ def effective_sample_size(log_weights: Tensor) -> Tensor:
     """Return (sum w)² / sum w² over axis 0 (Kong, 1992): n if all weights are equal.
 
     Shapes: (n, ...) to (...). A large value is no proof: samples that all miss a mode
-    have equal weights.
+    can have equal weights.
     """
     return (2 * log_weights.logsumexp(0) - (2 * log_weights).logsumexp(0)).exp()
 
@@ -26,6 +26,6 @@ def effective_sample_size(log_weights: Tensor) -> Tensor:
 def self_normalised(log_weights: Tensor, values: Tensor) -> Tensor:
     """Return sum w f / sum w over axis 0, consistent and biased of order 1/n.
 
-    Shapes: log_weights and values (n, ...) to (...).
+    Shapes: log_weights and values, of one shape, (n, ...) to (...).
     """
     return (log_weights.softmax(0) * values).sum(0)

@@ -118,7 +118,7 @@ class VAE(nn.Module):
     ) -> Tensor:
         """Return the importance-weighted bound (Burda et al., 2016) of n draws, nats.
 
-        log of the mean weight: it grows with n towards log p(x).
+        log of the mean weight: its expectation grows with n towards log p(x).
         """
         return self.log_weights(x, n, generator).logsumexp(0) - math.log(n)
 

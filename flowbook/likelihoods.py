@@ -113,8 +113,9 @@ class Categorical(Likelihood):
     def log_prob(self, x: Tensor, *logits: Tensor) -> Tensor:
         """Return the log-probability of every dimension, shape (..., dim)."""
         log_probs = torch.stack(logits, dim=-1).log_softmax(-1)
-        index = x.long().expand(log_probs.shape[:-1])
-        return log_probs.gather(-1, index[..., None])[..., 0]
+        shape = torch.broadcast_shapes(x.shape, log_probs.shape[:-1])
+        index = x.long().expand(shape)[..., None]
+        return log_probs.expand(*shape, -1).gather(-1, index)[..., 0]
 
     def probs(self, parameters: Tensor) -> Tensor:
         """Return the probability of every level, shape (..., dim, levels)."""

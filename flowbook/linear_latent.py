@@ -28,7 +28,14 @@ class ProbabilisticPCA:
         eigenvalues L_q of the covariance; sigma² is the mean of the others (Tipping
         and Bishop, 1999, equations 7 and 8). With sigma² given, only the eigenvalues
         above it get a direction: the rest of W is zero.
+
+        Raises ValueError if no eigenvalue is left to estimate sigma² from.
         """
+        if sigma2 is None and latent >= x.shape[1]:
+            raise ValueError(
+                f"expected fewer latents than the {x.shape[1]} dimensions of x, or a "
+                f"given sigma2; got {latent} latents."
+            )
         mean = x.mean(0)
         centred = x - mean
         values, vectors = torch.linalg.eigh(centred.T @ centred / len(x))

@@ -69,6 +69,20 @@ def test_the_optimal_baseline_is_54_from_0_to_5_5(drawn):
     assert (optimal_baseline(quadratic, *drawn) - 54).abs().max() < 0.5
 
 
+def test_a_baseline_may_differ_from_coordinate_to_coordinate(drawn):
+    mean, noise = drawn
+    each = torch.tensor([10.0, 54.0], dtype=torch.float64)
+    rows = score_function(quadratic, mean, noise, each)
+    for j, baseline in enumerate(each.tolist()):
+        alone = score_function(quadratic, mean, noise, baseline)
+        torch.testing.assert_close(rows[:, j], alone[:, j])
+
+
+def test_self_normalised_weights_follow_the_larger_weight():
+    log_weights, values = torch.tensor([0.0, 3.0]).log(), torch.tensor([5.0, 1.0])
+    assert self_normalised(log_weights, values) == 1.0
+
+
 def test_equal_weights_are_worth_every_sample():
     torch.testing.assert_close(
         effective_sample_size(torch.full((9,), -3.0)), torch.tensor(9.0)

@@ -5,7 +5,14 @@ import math
 import pytest
 import torch
 from torch import nn
-from torch.distributions import MultivariateNormal, Normal, kl_divergence
+from torch.distributions import (
+    Categorical,
+    Independent,
+    MixtureSameFamily,
+    MultivariateNormal,
+    Normal,
+    kl_divergence,
+)
 
 from flowbook.autoregressive import InverseAffineAutoregressive
 from flowbook.elementwise import SinhArcsinh
@@ -129,6 +136,18 @@ def test_the_score_function_gradient_of_a_discrete_elbo_is_that_of_enumeration()
     score = nn.functional.one_hot(z, 3) - log_q.exp().detach()
     rows = (log_joint - log_q.detach())[z, None] * score
     assert ((rows.mean(0) - exact).abs() < 4 * rows.std(0) / 200_000**0.5).all()
+
+
+def test_a_mixture_is_torch_distributions_own():
+    model, x = LatentMixture(torch.randn(4, 2), std=0.6), torch.randn(9, 2)
+    with torch.no_grad():
+        model.logits.copy_(torch.randn(4))
+        model.log_std.add_(torch.randn(4))
+    weights = Categorical(logits=model.logits)
+    scales = model.log_std.exp()[:, None].expand(4, 2)
+    parts = Independent(Normal(model.means, scales), 1)
+    expected = MixtureSameFamily(weights, parts).log_prob(x)
+    torch.testing.assert_close(model.log_prob(x), expected)
 
 
 def test_a_mixture_elbo_with_the_exact_posterior_is_the_likelihood():

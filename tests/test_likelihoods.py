@@ -68,6 +68,16 @@ def test_latent_samples_share_one_x_by_broadcasting(likelihood):
     torch.testing.assert_close(together, one_by_one)
 
 
+@pytest.mark.parametrize("likelihood", EVERY.values(), ids=EVERY)
+def test_many_x_share_one_set_of_parameters_by_broadcasting(likelihood):
+    x = torch.randint(2, (6, 4, DIM)).float()
+    parameters = torch.randn(4, likelihood.numbers * DIM)
+    together = likelihood(x, parameters)
+    torch.testing.assert_close(
+        together, torch.stack([likelihood(a, parameters) for a in x])
+    )
+
+
 def test_a_bernoulli_log_prob_is_finite_at_extreme_logits():
     x = torch.tensor([[0.0, 1.0, 1.0]])
     log_prob = Bernoulli()(x, torch.tensor([[1e4, 1e4, -1e4]]))

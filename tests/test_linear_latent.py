@@ -61,6 +61,11 @@ def test_digits_use_as_many_directions_as_eigenvalues_exceed_the_noise(sigma2, a
     assert (weight.norm(dim=0) > 0).sum() == active
 
 
+def test_as_many_latents_as_dimensions_leave_no_noise_to_estimate():
+    with pytest.raises(ValueError, match="fewer latents than the 5"):
+        ProbabilisticPCA.fit(torch.randn(20, 5), 5)
+
+
 def test_the_linear_elbo_is_the_expectation_of_the_log_weights():
     x, model = torch.randn(3, 4), LinearVAE(torch.randn(4), 2, seed=1)
     posterior = model.posterior(x)
