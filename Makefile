@@ -65,7 +65,7 @@ test: system lint test-unit test-grading test-notebooks test-web ## everything, 
 
 .PHONY: system
 system:
-	@.ci/system chromium=chromium bwrap=bubblewrap
+	@.ci/system chromium=chromium pg_createcluster=postgresql
 
 test-unit: $(READY) ## layers, densities, models, checks, generator
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not web and not grading" tests
