@@ -28,6 +28,7 @@ class Limits:
     output: int = 1_000_000  # kept of one cell's output
     memory: int = 4 * 1024**3  # of private data, for each process
     disk: int = 1024**3  # for each file
+    gpu: bool = False  # a fresh process that sees the GPU, on a worker that has one
 
 
 @dataclass(frozen=True)
