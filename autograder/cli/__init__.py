@@ -1,0 +1,68 @@
+"""The command line: parse, call one function, print, return a status.
+
+0 is done, 1 is done with something the person must look at, 2 could not.
+"""
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from autograder.cli import grading, lms, making
+from autograder.cli.frame import COULD_NOT
+from autograder.course import Course
+from autograder.model import CourseError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; return its status."""
+    options = parser().parse_args(arguments)
+    try:
+        return options.run(options)
+    except CourseError as error:
+        print(f"autograder: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        again = "what was finished is kept; the same command continues"
+        print(f"autograder: stopped: {again}.", file=sys.stderr)
+    except BrokenPipeError:
+        sys.stderr.close()  # the reader of our output, such as `head`, has gone
+    return COULD_NOT
+
+
+def parser() -> argparse.ArgumentParser:
+    """The commands and their options."""
+    top = argparse.ArgumentParser(
+        prog="autograder",
+        description="Release an assignment, grade a class, tell each student why.",
+        epilog="Example: autograder grade A1 --workers 4",
+    )
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(
+        name: str, run: Callable[[argparse.Namespace], int], what: str, example: str
+    ) -> argparse.ArgumentParser:
+        made = commands.add_parser(
+            name, help=what, description=what, epilog=f"Example: autograder {example}"
+        )
+        made.set_defaults(run=run)
+        made.add_argument("--json", action="store_true", help="print JSON")
+        made.add_argument(
+            "--course",
+            type=lambda text: Course(Path(text)),
+            default="course",
+            metavar="DIR",
+            help="the course folder (default: ./course)",
+        )
+        if name != "doctor":
+            made.add_argument("assignment", help="A1, a1, or its full name")
+        return made
+
+    making.add_release(command)
+    lms.add_collect(command)
+    grading.add_grade(command)
+    grading.add_pages(command)
+    lms.add_export(command)
+    making.add_demo(command)
+    making.add_demo_class(command)
+    grading.add_doctor(command)
+    return top
