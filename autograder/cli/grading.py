@@ -1,0 +1,87 @@
+"""The commands that grade a class and show it, and that look at the machine."""
+
+import argparse
+from dataclasses import asdict
+
+from autograder.cli.frame import (
+    DONE,
+    LOOK,
+    Command,
+    add_limits,
+    assignment_of,
+    limits_of,
+    positive,
+    show,
+)
+from autograder.summary import summary, table
+
+
+def add_grade(command: Command) -> None:
+    """grade ASSIGNMENT"""
+    what = "Grade what is new or changed."
+    made = command("grade", run_grade, what, "grade A1 --workers 4")
+    made.add_argument("--workers", type=positive, metavar="N")
+    made.add_argument(
+        "--student", action="append", default=[], metavar="ID", help="only this one"
+    )
+    made.add_argument("--force", action="store_true", help="grade everything again")
+    made.add_argument("--seed", type=int, default=0)
+    add_limits(made)
+
+
+def run_grade(options: argparse.Namespace) -> int:
+    from autograder.grade import grade
+
+    results = grade(
+        options.assignment,
+        options.course,
+        students=options.student,
+        workers=options.workers,
+        force=options.force,
+        limits=limits_of(options),
+        seed=options.seed,
+        progress=not options.json,
+    )
+    rows = summary(options.course, results[0].assignment, {r.student for r in results})
+    show(options, rows, table(options.course, rows))
+    return LOOK if any(row["look"] for row in rows) else DONE
+
+
+def add_pages(command: Command) -> None:
+    """feedback ASSIGNMENT, report ASSIGNMENT"""
+    what = "Write each student's feedback page."
+    command("feedback", run_feedback, what, "feedback A1")
+    command("report", run_report, "Write the page on the class.", "report A1")
+
+
+def run_feedback(options: argparse.Namespace) -> int:
+    from autograder.feedback import write_feedback
+
+    paths = write_feedback(options.course, assignment_of(options))
+    said = f"Wrote {len(paths)} pages under {options.course.root / 'feedback'}"
+    show(options, [str(path) for path in paths], said)
+    return DONE
+
+
+def run_report(options: argparse.Namespace) -> int:
+    from autograder.report import write_report
+
+    path = write_report(options.course, assignment_of(options))
+    show(options, {"report": str(path)}, f"Wrote {path}")
+    return DONE
+
+
+def add_doctor(command: Command) -> None:
+    """doctor"""
+    what = "Say what is installed, what works, and what is missing."
+    command("doctor", run_doctor, what, "doctor")
+
+
+def run_doctor(options: argparse.Namespace) -> int:
+    from autograder.doctor import examine
+
+    checks = examine(options.course)
+    marks = {True: "ok  ", False: "LOOK"}
+    lines = [f"{marks[check.good]} {check.name}: {check.said}" for check in checks]
+    show(options, [asdict(check) for check in checks], "\n".join(lines))
+    return DONE if all(check.good for check in checks) else LOOK

@@ -1,0 +1,84 @@
+"""The commands that make things: release an assignment, make up a class, or both."""
+
+import argparse
+from pathlib import Path
+
+from autograder.cli.frame import (
+    DONE,
+    LOOK,
+    Command,
+    add_limits,
+    add_solutions,
+    limits_of,
+    positive,
+    show,
+)
+from autograder.model import Outcome
+from autograder.summary import summary, table
+
+
+def add_release(command: Command) -> None:
+    """release ASSIGNMENT"""
+    what = "Check an assignment, and make what students receive."
+    made = command("release", run_release, what, "release A1")
+    add_solutions(made)
+    add_limits(made)
+
+
+def run_release(options: argparse.Namespace) -> int:
+    from autograder.release import release
+
+    path = release(
+        options.course, options.assignment, options.solutions, limits_of(options)
+    )
+    show(options, {"release": str(path)}, f"Released: {path}")
+    return DONE
+
+
+def add_demo(command: Command) -> None:
+    """demo ASSIGNMENT"""
+    what = "Make up a class and take it through every step."
+    made = command("demo", run_demo, what, "demo A1 --course _build/demo")
+    made.add_argument("--workers", type=positive, metavar="N")
+    made.add_argument("--seed", type=int, default=0)
+    add_solutions(made)
+    add_limits(made)
+
+
+def run_demo(options: argparse.Namespace) -> int:
+    from autograder.pipeline import demonstrate
+
+    results = demonstrate(
+        options.course,
+        options.assignment,
+        options.solutions,
+        seed=options.seed,
+        workers=options.workers,
+        limits=limits_of(options),
+        progress=not options.json,
+    )
+    rows = summary(options.course, results[0].assignment, {r.student for r in results})
+    page = options.course.report(results[0].assignment)
+    show(options, rows, f"{table(options.course, rows)}\nThe class: {page}")
+    failed = any(result.outcome == Outcome.FAILED for result in results)
+    return LOOK if failed else DONE  # invalid ones belong to the show
+
+
+def add_demo_class(command: Command) -> None:
+    """demo-class ASSIGNMENT --to DIR"""
+    what = "Make up a class's submissions, to try the autograder on."
+    made = command("demo-class", run_demo_class, what, "demo-class A1 --to downloads")
+    made.add_argument("--to", type=Path, required=True, metavar="DIR")
+    made.add_argument("--seed", type=int, default=0)
+    add_solutions(made)
+
+
+def run_demo_class(options: argparse.Namespace) -> int:
+    from autograder.demo import make_class
+    from autograder.release import find_source
+
+    _, source = find_source(options.solutions, options.assignment)
+    paths = make_class(source.parent, options.to, options.seed)
+    said = f"Wrote {len(paths)} submissions under {options.to}"
+    show(options, [str(path) for path in paths], said)
+    return DONE
