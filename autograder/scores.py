@@ -3,15 +3,13 @@
 Feedback, report and export all read the class here, so that they never disagree.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 
-from nbgrader.api import MissingEntry
-from sqlalchemy import make_url
-
+from autograder import gradebook
 from autograder.course import Course
+from autograder.gradebook import Given
 from autograder.model import CellResult, Outcome, Result
 
 NOT_GRADED = "This submission has not been graded yet: run `autograder grade` again."
@@ -62,23 +60,13 @@ class Scored:
         return [(title, tuple(scores)) for title, scores in groups]
 
 
-@dataclass(frozen=True)
-class _Given:
-    """What the gradebook holds for one cell of one student."""
-
-    auto: float | None
-    manual: float | None
-    extra: float
-    comment: str | None
-
-
 def read_class(course: Course, assignment: str) -> list[Scored]:
     """Everybody who handed something in, by name; nobody is left out.
 
     A submission whose entry in the journal is missing or damaged is a failure of the
     grader, and is listed as one.
     """
-    given = dict(_given(course, assignment))
+    given = gradebook.given(course, assignment)
     journal = (course.root / "results" / assignment).glob("*.json")
     students = {path.stem for path in journal} | set(course.students(assignment))
     return [
@@ -89,10 +77,7 @@ def read_class(course: Course, assignment: str) -> list[Scored]:
 
 def absent(course: Course, present: Iterable[str]) -> list[str]:
     """The students of the gradebook who are not `present`, sorted."""
-    if not _has_gradebook(course):
-        return []
-    with course.gradebook() as gradebook:
-        return sorted({student.id for student in gradebook.students} - {*present})
+    return sorted(gradebook.students(course) - {*present})
 
 
 def _result(course: Course, assignment: str, student: str) -> Result:
@@ -100,14 +85,14 @@ def _result(course: Course, assignment: str, student: str) -> Result:
     return found or Result(student, assignment, Outcome.FAILED, reason=NOT_GRADED)
 
 
-def _scored(result: Result, given: dict[tuple[str, str], _Given]) -> Scored:
+def _scored(result: Result, given: Mapping[tuple[str, str], Given]) -> Scored:
     pairs = (
         (cell, given.get((result.student, cell.grade_id))) for cell in result.cells
     )
     return Scored(result, tuple(_score(cell, grade) for cell, grade in pairs))
 
 
-def _score(cell: CellResult, given: _Given | None) -> Score:
+def _score(cell: CellResult, given: Given | None) -> Score:
     """A person's score goes before the tests'; a blank derivation has its zero."""
     if given is None:
         return Score(cell, None if cell.manual else cell.points)
@@ -115,33 +100,3 @@ def _score(cell: CellResult, given: _Given | None) -> Score:
     points = points if given.manual is None else given.manual
     points = points if points is None else points + given.extra
     return Score(cell, points, given.comment)
-
-
-def _given(course: Course, assignment: str) -> Iterator[tuple[tuple[str, str], _Given]]:
-    if not _has_gradebook(course):
-        return
-    with course.gradebook() as gradebook:
-        try:
-            submissions = gradebook.assignment_submissions(assignment)
-        except MissingEntry:
-            return
-        for notebook in (book for each in submissions for book in each.notebooks):
-            said = {each.name: each.manual_comment for each in notebook.comments}
-            for grade in notebook.grades:
-                yield (
-                    (notebook.student.id, grade.name),
-                    _Given(
-                        grade.auto_score,
-                        grade.manual_score,
-                        grade.extra_credit or 0.0,
-                        said.get(grade.name),
-                    ),
-                )
-
-
-def _has_gradebook(course: Course) -> bool:
-    """Reading must not make an empty gradebook where there is none."""
-    url = make_url(course.url)
-    if not url.drivername.startswith("sqlite"):
-        return True
-    return url.database is not None and Path(url.database).is_file()
