@@ -1,28 +1,26 @@
-"""Take a folder of submissions in: one private copy for each student.
+"""Take a class's submissions in: one private copy for each student.
 
-Each bad item is a line of its own and stops nothing else. Links are never followed.
+They come as a folder, or as the zip file that Canvas or Moodle gives. Each bad item is
+a line of its own and stops nothing else. Links are never followed.
 """
 
-import json
-import os
 import re
-import shutil
-import stat
-import tempfile
-from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from autograder.course import Course
+from autograder.archives import Found, printable
+from autograder.course import Course, write_whole
+from autograder.course_file import settings
+from autograder.downloads import files_in, read_plainly, tops_of
+from autograder.handed_in import NOTE, Note, read_note, received, store
 from autograder.model import CourseError, Submission
-from autograder.notebook_file import MAX_BYTES
+from autograder.naming import COPY, Handed, recognise
+from autograder.picking import pick
+from autograder.roster import Roster, kept_roster, read_roster
+from autograder.times import read_time
 
-NOTE = "collected.json"
+__all__ = ["NOTE", "Collected", "collect", "read_submission"]
 STUDENT = re.compile(r"\w[\w.@+ -]{0,127}")
-MAX_FILES = 200  # looked at in one student's folder
-MAX_DEPTH = 3
-JUNK = ("__MACOSX", "timestamp.txt", "Thumbs.db", "desktop.ini", NOTE)
 
 
 @dataclass(frozen=True)
@@ -30,170 +28,148 @@ class Collected:
     """What became of one student's folder or file.
 
     `filename` is the file that will be graded. `problem` says why there is none, or
-    what the student or the instructor should know.
+    what the student or the instructor should know. `received` and `late` are the LMS's.
     """
 
     student: str
     filename: str | None
     problem: str | None = None
+    received: str | None = None
+    late: bool = False
 
 
-def collect(course: Course, name: str, folder: Path) -> list[Collected]:
+def collect(
+    course: Course,
+    name: str,
+    source: Path,
+    roster: Path | None = None,
+    times: Path | None = None,
+) -> list[Collected]:
     """Copy submissions into submitted/STUDENT/ASSIGNMENT/; return what became of each.
 
-    `folder` holds one subfolder a student, or files STUDENT.ipynb, or both. A student
-    whose folder holds no usable file is collected too, with the reason. Collecting
-    again replaces what the student had handed in before.
-    Raises CourseError when `folder` is no folder or holds nothing.
+    `source` is a zip file as Canvas or Moodle gives it, or a folder: that zip unpacked,
+    or one subfolder a student, or files STUDENT.ipynb. `roster` is the class list, and
+    turns the LMS's numbers into the students' ids; a copy of it is kept for the
+    export. `times` is a list with the columns `student` and `received`. A student
+    without a usable file is collected too, with the reason. Collecting again replaces
+    what the student had handed in before. Raises CourseError when there is nothing.
     """
     assignment = course.resolve(name)
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise CourseError(f"{folder}: a folder of submissions was expected.")
-    collected: list[Collected] = []
-    taken: set[str] = set()
-    for student, path in items(folder):
+    people = class_list(course, assignment, roster)
+    clock = read_roster(times) if times is not None else people
+    collector = Collector(course, assignment, people, clock)
+    with tops_of(Path(source), assignment) as (tops, bad):
+        strays = [Collected(name, None, problem) for name, problem in bad.items()]
+        handed = recognise(tops, people.names if people else {})
+        if not handed and not strays:
+            raise CourseError(
+                f"{source}: it holds no student's folder and no notebook."
+            )
+        collected = [collector.collect(each) for each in handed]
+    if roster is not None:
+        write_whole(kept_roster(course, assignment), people.table.to_bytes())
+    return collected + strays
+
+
+def class_list(course: Course, assignment: str, given: Path | None) -> Roster | None:
+    """The class list that is given, or the one of the last time; None without any."""
+    kept = kept_roster(course, assignment)
+    if given is None and not kept.is_file():
+        return None
+    return read_roster(given or kept)
+
+
+@dataclass
+class Collector:
+    """Takes in one student after another, each at most once."""
+
+    course: Course
+    assignment: str
+    people: Roster | None
+    clock: Roster | None
+
+    def __post_init__(self) -> None:
+        self.taken: set[str] = set()
+
+    def collect(self, handed: Handed) -> Collected:
+        """Copy the one file that will be graded; a problem is recorded in its place."""
+        student, unknown = self.student_of(handed)
         if not STUDENT.fullmatch(student):
-            item = Collected(student, None, "its name is not usable as a student's id")
-        elif student.lower() in taken:
-            item = Collected(
+            problem = handed.problem or "its name is not usable as a student's id"
+            return Collected(student, None, problem)
+        if student.casefold() in self.taken:
+            return Collected(
                 student, None, "this student is there twice; kept the first"
             )
-        else:
-            taken.add(student.lower())
-            item = collect_one(course, assignment, student, path)
-        collected.append(item)
-    if not collected:
-        raise CourseError(f"{folder}: it holds no student's folder and no notebook.")
-    return collected
-
-
-def items(folder: Path) -> Iterator[tuple[str, Path]]:
-    """(student, path) for each subfolder and each file that is not hidden."""
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or path.name in JUNK:
-            continue
-        is_folder = path.is_dir() and not path.is_symlink()
-        yield printable(path.name if is_folder else path.stem), path
-
-
-def collect_one(course: Course, assignment: str, student: str, path: Path) -> Collected:
-    """Copy the one file that will be graded; a problem is recorded in its place."""
-    filename, content = None, b""
-    try:
-        is_folder = is_plain_folder(path)
-        candidates = files_in(path) if is_folder else [path]
-        chosen, content, problem = pick(candidates, assignment)
-        filename = chosen.name if is_folder else f"{assignment}{chosen.suffix}"
-    except (OSError, ValueError) as error:
-        problem = str(getattr(error, "strerror", None) or error)
-    item = Collected(student, filename and printable(filename), problem)
-    store(course, assignment, item, content)
-    return item
-
-
-def printable(name: str) -> str:
-    """A file's name in UTF-8, whatever bytes it was made of."""
-    return name.encode("utf-8", "replace").decode("utf-8")
-
-
-def is_plain_folder(path: Path) -> bool:
-    """Whether this is a folder, and not a link to one."""
-    return stat.S_ISDIR(path.lstat().st_mode)
-
-
-def files_in(folder: Path) -> list[Path]:
-    """What lies in a student's folder and is no folder; hidden files left out."""
-    found: list[Path] = []
-    for place, folders, names in os.walk(folder, followlinks=False):
-        depth = len(Path(place).relative_to(folder).parts)
-        folders[:] = sorted(
-            name
-            for name in folders
-            if depth < MAX_DEPTH and not name.startswith(".") and name not in JUNK
+        self.taken.add(student.casefold())
+        filename, content, problem = self.file_of(handed)
+        when, unclear = self.received(student, handed)
+        problems = [each for each in (problem, unknown, unclear) if each]
+        note = Note(
+            filename and printable(filename),
+            "; ".join(problems) or None,
+            when,
+            handed.late,
+            handed.lms_id,
         )
-        # A folder that is called like a notebook, or a link to a folder, is no file.
-        found += [
-            Path(place, name)
-            for name in [*sorted(names), *(n for n in folders if n.endswith(".ipynb"))]
-            if not name.startswith(".") and name not in JUNK
-        ]
-        if len(found) > MAX_FILES:
-            raise ValueError(f"more than {MAX_FILES} files were handed in")
-    return found
+        store(self.course, self.assignment, student, note, content)
+        return Collected(student, note.filename, note.problem, when, handed.late)
 
+    def student_of(self, handed: Handed) -> tuple[str, str | None]:
+        """The student's id, and what is wrong when the class list does not tell."""
+        own = handed.lms_id or handed.name
+        if self.people is None or (handed.problem and handed.lms_id is None):
+            return own, None
+        person = self.people.find(handed.lms_id, handed.name)
+        if person is None:
+            where = self.people.table.path.name
+            return own, f"{handed.name} ({own}) is not in the class list {where}"
+        return person.student, self.collected_before(own, person.student)
 
-def pick(candidates: list[Path], assignment: str) -> tuple[Path, bytes, str | None]:
-    """The file to grade, its bytes, and what to say when others were there too.
+    def collected_before(self, own: str, student: str) -> str | None:
+        """What to do when the same student was taken in under the LMS's number."""
+        if own == student or not self.course.submitted(self.assignment, own).is_dir():
+            return None
+        place = self.course.submitted(self.assignment, own)
+        return f"collected as {own} before: remove {place}"
 
-    The handed-out name wins over a similar one, and any notebook over any other file.
-    Raises ValueError, in words for the student, when there is nothing to read.
-    """
-    if not candidates:
-        raise ValueError("the folder is empty: no file was handed in")
-    notebooks = [path for path in candidates if path.suffix.lower() == ".ipynb"]
-    short = assignment.split("_")[0].lower()
-    ranked = sorted(
-        notebooks or candidates,
-        key=lambda path: (
-            path.stem != assignment,
-            not path.stem.lower().startswith(short),
-            len(path.parts),
-            path.name,
-        ),
-    )
-    problems = []
-    for path in ranked:
+    def file_of(self, handed: Handed) -> tuple[str | None, bytes, str | None]:
+        """The name of the file to grade, its bytes, and what to say about it."""
+        if handed.problem:
+            return None, b"", handed.problem
         try:
-            content = read_plainly(path)
+            files = handed.files()
+            chosen, content, problem = pick(files, self.assignment)
+        except (OSError, ValueError) as error:
+            return None, b"", str(getattr(error, "strerror", None) or error)
+        return self.called(handed, chosen), content, problem
+
+    def called(self, handed: Handed, chosen: Found) -> str:
+        """The file's name as the student gave it.
+
+        Canvas numbers a file that is handed in again, and a file that lies in no folder
+        is called by its student: neither is the student's doing.
+        """
+        name = COPY.sub("", chosen.name) if handed.lms_id else chosen.name
+        stem = PurePosixPath(name).stem
+        if stem == self.assignment or (handed.lms_id is None and stem == handed.name):
+            return f"{self.assignment}{PurePosixPath(name).suffix}"
+        return chosen.name
+
+    def received(self, student: str, handed: Handed) -> tuple[str | None, str | None]:
+        """The LMS's time, or what is wrong with it."""
+        person = self.clock and (
+            self.clock.find(None, student)
+            or self.clock.find(None, handed.lms_id or handed.name)
+        )
+        if not person or person.received is None:
+            return None, None
+        try:
+            return read_time(
+                person.received, settings(self.course).zone
+            ).isoformat(), None
         except ValueError as error:
-            problems.append(str(error))
-            continue
-        if len(notebooks) > 1:
-            shown = f"'{printable(path.name)}' was graded"
-            problems.append(f"{len(notebooks)} notebooks were handed in; {shown}.")
-        return path, content, "; ".join(problems) or None
-    raise ValueError(problems[0])
-
-
-def read_plainly(path: Path) -> bytes:
-    """The bytes of a regular file; ValueError for links, pipes, folders, huge files."""
-    name = printable(path.name)
-    try:
-        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError as error:
-        if path.is_symlink():
-            raise ValueError(f"'{name}' is a link, not a file") from error
-        raise ValueError(f"'{name}' cannot be read: {error.strerror}") from error
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
-        os.close(handle)
-        raise ValueError(f"'{name}' is not a file")
-    with os.fdopen(handle, "rb") as file:
-        content = file.read(MAX_BYTES + 1)
-    if len(content) > MAX_BYTES:
-        raise ValueError(f"'{name}' is larger than {MAX_BYTES / 1e6:.0f} MB")
-    return content
-
-
-def store(course: Course, assignment: str, item: Collected, content: bytes) -> None:
-    """Put a student's file in the course, whole or not at all."""
-    target = course.submitted(assignment, item.student)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(dir=target.parent, prefix=".collect-"))
-    try:
-        if item.filename is not None:
-            (fresh / item.filename).write_bytes(content)
-        note = {"filename": item.filename, "problem": item.problem}
-        (fresh / NOTE).write_text(json.dumps(note), "utf-8")
-        fresh.chmod(0o755)
-        old = Path(tempfile.mkdtemp(dir=target.parent, prefix=".collect-"))
-        if target.exists():
-            target.rename(old / "old")
-        fresh.rename(target)
-        shutil.rmtree(old)
-    except BaseException:
-        shutil.rmtree(fresh, ignore_errors=True)
-        raise
+            return None, str(error)
 
 
 def read_submission(
@@ -205,21 +181,16 @@ def read_submission(
     file gives empty content and the reason.
     """
     folder = course.submitted(assignment, student)
-    note = {"filename": None, "problem": None}
-    received = None
-    with suppress(OSError, ValueError, TypeError):
-        note |= json.loads((folder / NOTE).read_text("utf-8"))
-    with suppress(OSError, ValueError):  # nbgrader's own collectors write this file
-        received = (folder / "timestamp.txt").read_text("utf-8").strip() or None
-    problem = note["problem"]
+    note = read_note(course, assignment, student)
+    when, _ = received(course, assignment, student)
     try:
-        if note["filename"] is not None:
-            path = folder / Path(str(note["filename"])).name
-            content = read_plainly(path)
+        if note is not None and note.filename is not None:
+            name = Path(note.filename).name
+            content, problem = read_plainly(folder / name), note.problem
         else:
-            path, content, problem = pick(files_in(folder), assignment)
+            chosen, content, problem = pick(files_in(folder), assignment)
+            name = chosen.name
     except ValueError as error:
-        said = note["problem"] or str(error)
-        return Submission(student, assignment, "", b"", received), said
-    name = printable(path.name)
-    return Submission(student, assignment, name, content, received), problem
+        said = (note and note.problem) or str(error)
+        return Submission(student, assignment, "", b"", when), said
+    return Submission(student, assignment, printable(name), content, when), problem

@@ -8,22 +8,48 @@ from autograder.cli.frame import DONE, LOOK, Command, assignment_of, show
 
 
 def add_collect(command: Command) -> None:
-    """collect ASSIGNMENT FOLDER"""
-    what = "Copy a folder of submissions into the course."
-    made = command("collect", run_collect, what, "collect A1 downloads/a1")
+    """collect ASSIGNMENT SOURCE"""
+    what = "Copy a class's submissions into the course, from a zip file or a folder."
+    example = "collect A1 downloads/moodle.zip --roster downloads/grades.csv"
+    made = command("collect", run_collect, what, example)
     made.add_argument(
-        "folder", type=Path, help="a subfolder for each student, or STUDENT.ipynb files"
+        "source",
+        type=Path,
+        help="the zip file that Canvas or Moodle gives, or a folder: a subfolder for "
+        "each student, or STUDENT.ipynb files",
+    )
+    made.add_argument(
+        "--roster",
+        type=Path,
+        metavar="CSV",
+        help="Canvas's gradebook, Moodle's grading worksheet, or a list with a column "
+        "“student”: it names the students, and Moodle's says when they handed in",
+    )
+    made.add_argument(
+        "--times",
+        type=Path,
+        metavar="CSV",
+        help="a list with the columns “student” and “received”, where the LMS's files "
+        "hold no times",
     )
 
 
 def run_collect(options: argparse.Namespace) -> int:
     from autograder.collect import collect
 
-    items = collect(options.course, options.assignment, options.folder)
+    items = collect(
+        options.course,
+        options.assignment,
+        options.source,
+        options.roster,
+        options.times,
+    )
     problems = [item for item in items if item.problem]
     lines = [f"{item.student}: {item.problem}" for item in problems]
     good = sum(item.filename is not None for item in items)
-    lines.append(f"Collected {good} of {len(items)} submissions.")
+    late = sum(item.late for item in items)
+    marked = f" {late} are marked as late." if late else ""
+    lines.append(f"Collected {good} of {len(items)} submissions.{marked}")
     show(options, [asdict(item) for item in items], "\n".join(lines))
     return LOOK if problems else DONE
 
