@@ -1,6 +1,9 @@
 """The course folder: where each thing lies, and the names of its assignments."""
 
+import ast
+import fcntl
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -21,7 +24,8 @@ if TYPE_CHECKING:
 class Course:
     """nbgrader's folder layout, plus results/ (the journal) and reports/.
 
-    `db_url` is the gradebook's SQLAlchemy URL; SQLite in the folder by default.
+    `db_url` is the gradebook's SQLAlchemy URL. Without it, a server that the folder's
+    nbgrader_config.py names; else SQLite in the folder.
     """
 
     root: Path
@@ -104,21 +108,50 @@ class Course:
 
     @property
     def url(self) -> str:
-        """The SQLAlchemy URL of the gradebook."""
-        return self.db_url or f"sqlite:///{self.root / 'gradebook.db'}"
+        """The SQLAlchemy URL of the gradebook, with the driver that is installed."""
+        url = self.db_url or self._configured_url() or self._own_url
+        kind, slashes, rest = url.partition("://")
+        known = kind in ("postgres", "postgresql")
+        return f"postgresql+psycopg{slashes}{rest}" if known else url
+
+    @property
+    def _own_url(self) -> str:
+        return f"sqlite:///{self.root / 'gradebook.db'}"
+
+    def _configured_url(self) -> str | None:
+        """The database server in nbgrader_config.py, which formgrader reads too.
+
+        The file is read and not run. A path to an SQLite file there is left alone: it
+        is out of date when the course has moved.
+        """
+        try:
+            tree = ast.parse((self.root / "nbgrader_config.py").read_text("utf-8"))
+        except (FileNotFoundError, SyntaxError):
+            return None
+        found = None
+        for node in tree.body:
+            match node:
+                case ast.Assign(targets=[target], value=ast.Constant(value=str(url))):
+                    if ast.unparse(target) == "c.CourseDirectory.db_url":
+                        found = url
+        return None if found is None or found.startswith("sqlite") else found
 
     def gradebook(self) -> "Gradebook":
-        """Open the gradebook; use it in a `with` statement."""
+        """Open the gradebook; use it in a `with` statement.
+
+        Raises CourseError when a database server does not let us in.
+        """
         from nbgrader.api import Gradebook
 
         if not self.has_gradebook:
             self._make_gradebook()
-        return Gradebook(self.url, self.root.name)
+        with own_tools_on_path(), database_open(self.url):
+            return Gradebook(self.url, self.root.name)
 
     @property
     def has_gradebook(self) -> bool:
         """Whether there is a gradebook; one that is named by a URL is taken to be."""
-        return self.db_url is not None or (self.root / "gradebook.db").exists()
+        return self.url != self._own_url or (self.root / "gradebook.db").exists()
 
     def _make_gradebook(self) -> None:
         """Make the database whole or not at all: it takes several steps."""
@@ -159,6 +192,51 @@ def own_tools_on_path() -> Iterator[None]:
         yield
     finally:
         os.environ["PATH"] = before
+
+
+@contextmanager
+def database_open(url: str) -> Iterator[None]:
+    """Say in one sentence that a database does not open, and never its password."""
+    from sqlalchemy import make_url
+    from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+
+    try:
+        yield
+    except (ArgumentError, ImportError, NoSuchModuleError, OperationalError) as error:
+        try:
+            shown = make_url(url).render_as_string(hide_password=True)
+        except ArgumentError:
+            shown = "the URL of the gradebook"
+        why = str(getattr(error, "orig", None) or error).strip().split("\n")[0]
+        raise CourseError(f"{shown}: the gradebook does not open: {why}") from error
+
+
+@contextmanager
+def alone(course: Course, assignment: str) -> Iterator[None]:
+    """Grade in this course alone; first remove what a killed run left half-written.
+
+    The lock ends with its process, however that ends. Raises CourseError when another
+    run holds it.
+    """
+    course.root.mkdir(parents=True, exist_ok=True)
+    with (course.root / ".grading").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise CourseError(
+                f"{course.root}: another `autograder grade` is at work in this course. "
+                "Wait until it ends."
+            ) from None
+        for pattern in (
+            f"results/{assignment}/.*.json.*",
+            f"autograded/*/{assignment}/.*.*",
+            "exams/.*.json.*",
+        ):
+            for path in course.root.glob(pattern):
+                path.unlink(missing_ok=True)
+        for folder in course.root.glob(".new-*"):
+            shutil.rmtree(folder, ignore_errors=True)
+        yield
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -1,9 +1,7 @@
 """Grade a class: only what is new or changed, on several workers, safe to interrupt."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,26 +9,20 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from autograder.collect import read_submission
-from autograder.course import Course
-from autograder.exam import Exam, read_exam
-from autograder.judge import judge, refused, result_key
-from autograder.model import CourseError, Limits, Outcome, Result, Submission
+from autograder.course import Course, alone
+from autograder.exam import Exam
+from autograder.gradebook import entered, holds
+from autograder.judge import result_key
+from autograder.model import CourseError, Limits, Outcome, Result
 from autograder.notebook_file import one_line
-from autograder.processes import Runner
 from autograder.record import record
+from autograder.released import released_exam
+from autograder.scale.cluster import ClusterWorkers
+from autograder.scale.local import LocalWorkers
+from autograder.scale.task import Task, Workforce, pack, read_result
 
 if TYPE_CHECKING:
     from nbgrader.api import Gradebook
-
-HAND_IN = "Hand in the .ipynb file that was handed out, with your answers in it."
-
-
-@dataclass(frozen=True)
-class Task:
-    """One submission to grade, and what the collector said about it."""
-
-    submission: Submission
-    note: str | None
 
 
 def grade(
@@ -39,6 +31,7 @@ def grade(
     *,
     students: Sequence[str] = (),
     workers: int | None = None,
+    scheduler: str | None = None,
     force: bool = False,
     limits: Limits | None = None,
     seed: int = 0,
@@ -47,26 +40,26 @@ def grade(
     """Grade what was collected for an assignment; return all its results, by student.
 
     A submission whose content, tests and seed are those of its last grade is not
-    graded again, unless `force`. `students` names those to grade; all by default. Each
-    worker is one process at a time, with one thread. A KeyboardInterrupt leaves every
+    graded again, unless `force`. `students` names those to grade; all by default.
+    `workers` processes grade on this machine, one for each processor by default; or
+    those of the Dask `scheduler` at this address. A KeyboardInterrupt leaves every
     finished grade in place, and the next call continues.
-    Raises CourseError when the assignment or a student is not there.
+    Raises CourseError when the assignment, a student or the scheduler is not there.
     """
     course = course if isinstance(course, Course) else Course(Path(course))
     assignment = course.resolve(assignment)
-    exam = read_exam(course.source(assignment), assignment)
-    wanted = collected(course, assignment, students)
-    tasks = list(pending(course, exam, wanted, force, seed))
-    with course.gradebook() as gradebook, workers_of(workers) as (pool, runner):
-        restore(course, exam, wanted, {t.submission.student for t in tasks}, gradebook)
-        waiting = {
-            pool.submit(grade_one, task, exam, limits, seed, runner): task
-            for task in tasks
-        }
-        for task, result in finished(waiting, progress):
-            keep(course, exam, result, gradebook, task.submission.received)
-    entries = (course.result(assignment, each) for each in wanted)
-    return [entry for entry in entries if entry is not None]
+    with alone(course, assignment):
+        wanted = collected(course, assignment, students)
+        exam = released_exam(course, assignment)
+        grading = Grading(course, exam, limits or Limits(), seed)
+        kept = {} if force else grading.unchanged(wanted)
+        todo = [student for student in wanted if student not in kept]
+        unentered = sorted(set(kept) - entered(course, assignment))
+        if todo or unentered:
+            size = workers or len(os.sched_getaffinity(0))
+            workforce = workforce_of(exam, min(size, len(todo)), scheduler)
+            kept |= grading.run(todo, unentered, workforce, progress)
+    return [kept[student] for student in wanted]
 
 
 def collected(course: Course, assignment: str, students: Sequence[str]) -> list[str]:
@@ -80,101 +73,95 @@ def collected(course: Course, assignment: str, students: Sequence[str]) -> list[
         raise CourseError(
             f"{', '.join(unknown)}: nothing was collected for {assignment}."
         )
+    if not holds(course, assignment):
+        raise CourseError(
+            f"{assignment} is not in the gradebook {course.url}: release it again."
+        )
     return sorted(set(students) or known)
 
 
-def pending(
-    course: Course, exam: Exam, students: Sequence[str], force: bool, seed: int
-) -> Iterator[Task]:
-    """The submissions that must be graded: new, changed, or failed before."""
-    for student in students:
-        submission, note = read_submission(course, exam.assignment, student)
-        done = course.result(exam.assignment, student)
-        same = done is not None and done.key == result_key(submission, exam, seed)
-        if force or not same or done.outcome == Outcome.FAILED:
-            yield Task(submission, note)
+def workforce_of(exam: Exam, number: int, scheduler: str | None) -> Workforce:
+    """The processes that grade: `number` of them here, or a Dask cluster's."""
+    if scheduler:
+        return ClusterWorkers(pack(exam), scheduler)
+    return LocalWorkers(pack(exam), number)
 
 
-def restore(
-    course: Course,
-    exam: Exam,
-    students: Iterable[str],
-    grading: set[str],
-    gradebook: "Gradebook",
-) -> None:
-    """Enter finished grades that the gradebook does not hold: it is a new one."""
-    from nbgrader.api import MissingEntry
-
-    try:
-        entered = {
-            each.student.id
-            for each in gradebook.find_assignment(exam.assignment).submissions
-        }
-    except MissingEntry as error:
-        raise CourseError(
-            f"{exam.assignment} is not in the gradebook {course.url}: release it again."
-        ) from error
-    for student in set(students) - grading - entered:
-        submission, _ = read_submission(course, exam.assignment, student)
-        result = course.result(exam.assignment, student)
-        keep(course, exam, result, gradebook, submission.received)
+def seed_for(course: Course, exam: Exam, student: str, seed: int) -> int:
+    """The seed of one student's run."""
+    return seed
 
 
-def keep(
-    course: Course,
-    exam: Exam,
-    result: Result,
-    gradebook: "Gradebook",
-    received: str | None,
-) -> None:
-    """Record a result; if that fails, the journal says so, and the next run retries."""
-    try:
-        record(course, exam, result, gradebook, received)
-    except Exception as error:
-        gradebook.db.rollback()
-        reason = one_line(f"The grade could not be recorded: {error}")
-        course.write_result(replace(result, outcome=Outcome.FAILED, reason=reason))
+@dataclass(frozen=True)
+class Grading:
+    """One run over a class. The workers judge; this, in the parent, alone writes."""
+
+    course: Course
+    exam: Exam
+    limits: Limits
+    seed: int
+
+    def task(self, student: str) -> Task:
+        """What a student handed in, to be graded."""
+        submission, note = read_submission(self.course, self.exam.assignment, student)
+        seed = seed_for(self.course, self.exam, student, self.seed)
+        return Task(submission, note, seed, self.limits)
+
+    def unchanged(self, students: Iterable[str]) -> dict[str, Result]:
+        """The results that stand: same content, tests and seed, and not failed."""
+        kept = {}
+        for student in students:
+            done = self.course.result(self.exam.assignment, student)
+            if done is None or done.outcome == Outcome.FAILED:
+                continue
+            task = self.task(student)
+            if done.key == result_key(task.submission, self.exam, task.seed):
+                kept[student] = done
+        return kept
+
+    def run(
+        self,
+        students: Sequence[str],
+        unentered: Sequence[str],
+        workforce: Workforce,
+        progress: bool,
+    ) -> dict[str, Result]:
+        """Grade these students, and enter what a new gradebook does not hold yet."""
+        results = {}
+        with self.course.gradebook() as gradebook:
+            for student in unentered:
+                done = self.course.result(self.exam.assignment, student)
+                received = self.task(student).submission.received
+                results[student] = self.keep(done, gradebook, received)
+            if students:
+                tasks = map(self.task, students)
+                with workforce, bar(len(students), progress) as shown:
+                    for task, answer in workforce.results(tasks):
+                        result = read_result(task, answer, self.exam)
+                        received = task.submission.received
+                        kept = self.keep(result, gradebook, received)
+                        results[result.student] = kept
+                        shown.update()
+        return results
+
+    def keep(
+        self, result: Result, gradebook: "Gradebook", received: str | None
+    ) -> Result:
+        """Record a result, and return it.
+
+        If that fails, the journal says so, and the next run tries again.
+        """
+        try:
+            record(self.course, self.exam, result, gradebook, received)
+        except Exception as error:
+            gradebook.db.rollback()
+            reason = one_line(f"The grade could not be recorded: {error}")
+            result = replace(result, outcome=Outcome.FAILED, reason=reason)
+            self.course.write_result(result)
+        return result
 
 
-def grade_one(
-    task: Task, exam: Exam, limits: Limits | None, seed: int, runner: Runner
-) -> Result:
-    """Grade one submission: what a worker does."""
-    if not task.submission.filename:
-        reason = f"There is no notebook to grade: {task.note}. {HAND_IN}"
-        return refused(task.submission, exam, reason, seed)
-    result = judge(task.submission, exam, limits, seed, runner)
-    if task.note:
-        result = replace(result, repairs=(task.note, *result.repairs))
-    return result
-
-
-def finished(
-    waiting: dict[Future, Task], progress: bool
-) -> Iterator[tuple[Task, Result]]:
-    """The results as they come, behind a bar with an estimate of what is left."""
-    done: Iterable[Future] = as_completed(waiting)
-    bar = tqdm(
-        done,
-        "Grading",
-        len(waiting),
-        unit="notebook",
-        disable=None if progress else True,
-    )
-    for future in bar:
-        yield waiting[future], future.result()
-
-
-@contextmanager
-def workers_of(workers: int | None) -> Iterator[tuple[ThreadPoolExecutor, Runner]]:
-    """Threads that each wait for one process; all processes end with the block."""
-    runner = Runner()
-    pool = ThreadPoolExecutor(max_workers=workers or os.cpu_count() or 1)
-    try:
-        yield pool, runner
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        runner.stop()
-        raise
-    finally:
-        pool.shutdown(wait=True)
+def bar(total: int, progress: bool) -> tqdm:
+    """A bar with an estimate of what is left, where a person looks at it."""
+    hidden = None if progress else True
+    return tqdm(desc="Grading", total=total, unit="notebook", disable=hidden)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autograder.course import Course
+from autograder.course import Course, database_open
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -89,15 +89,18 @@ def _connection(course: Course) -> Iterator["Connection | None"]:
     """A connection for reading; None where there is no gradebook: none is made."""
     from sqlalchemy import create_engine, inspect, make_url
 
-    url = make_url(course.url)
+    with database_open(course.url):
+        url = make_url(course.url)
     on_disk = url.drivername.startswith("sqlite")
     if on_disk and not (url.database and Path(url.database).is_file()):
         yield None
         return
-    engine = create_engine(url)
+    with database_open(course.url):
+        engine = create_engine(url)
+        connection = engine.connect()
     try:
-        with engine.connect() as connection:
-            made = inspect(connection).has_table("assignment")
-            yield connection if made else None
+        made = inspect(connection).has_table("assignment")
+        yield connection if made else None
     finally:
+        connection.close()
         engine.dispose()

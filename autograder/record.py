@@ -1,11 +1,13 @@
 """Write a Result into the gradebook: the parent's work alone, safe to repeat.
 
-The order makes it safe to kill at any point: first the gradebook, then the notebook
-for formgrader, last the journal. What is not in the journal is graded again, and
-writes the same.
+The order makes it safe to kill at any point: first the gradebook, in one transaction,
+then the notebook for formgrader, last the journal. What is not in the journal is graded
+again, and writes the same.
 """
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -51,29 +53,71 @@ def enter_scores(
     received: str | None,
 ) -> None:
     """Write the scores and comments of one submission, in one transaction."""
+    with one_transaction(gradebook):
+        notebook = submitted_notebook(result, gradebook, received)
+        new, old = answers(result), answers(earlier)
+        blank = blank_answers(exam, result)
+        grades = by_name(gradebook, "Grade", notebook)
+        for cell in result.cells:
+            name = cell.grade_id
+            changed = earlier is not None and new.get(name) != old.get(name)
+            blanked = name in blank
+            enter_grade(grades[name], result, cell, changed=changed, blank=blanked)
+        if result.outcome == Outcome.FAILED:
+            return
+        comments = by_name(gradebook, "Comment", notebook)
+        for cell in filter(is_answer, exam.cells):
+            name = grade_id(cell)
+            look = is_manual(cell) and must_look(grades[name])
+            enter_comment(comments[name], blank=name in blank, look=look)
+
+
+@contextmanager
+def one_transaction(gradebook: "Gradebook") -> Iterator[None]:
+    """Let all that nbgrader writes count together, or not at all.
+
+    Its functions commit one by one: a kill between two would leave a submission with
+    no scores. Here they only flush, and the block commits.
+    """
+    session = gradebook.db()
+    session.commit = session.flush
+    try:
+        yield
+        del session.commit
+        session.commit()
+    except BaseException:
+        session.rollback()
+        raise
+    finally:
+        vars(session).pop("commit", None)
+
+
+def submitted_notebook(
+    result: Result, gradebook: "Gradebook", received: str | None
+) -> str:
+    """Have a student's submission in the gradebook; return its notebook's id there."""
     gradebook.update_or_create_student(result.student)
     with gradebook.db().no_autoflush:  # it builds a tree of rows before it adds them
-        gradebook.update_or_create_submission(
+        submission = gradebook.update_or_create_submission(
             result.assignment, result.student, timestamp=time_of(received)
         )
-    where = (result.assignment, result.assignment, result.student)
-    new, old = answers(result), answers(earlier)
-    blank = blank_answers(exam, result)
-    for cell in result.cells:
-        name = cell.grade_id
-        grade = gradebook.find_grade(name, *where)
-        changed = earlier is not None and new.get(name) != old.get(name)
-        enter_grade(grade, result, cell, changed=changed, blank=name in blank)
-    for cell in exam.cells:
-        if is_answer(cell) and result.outcome != Outcome.FAILED:
-            name = grade_id(cell)
-            comment = gradebook.find_comment(name, *where)
-            enter_comment(
-                comment,
-                blank=name in blank,
-                look=is_manual(cell) and must_look(gradebook, name, where),
-            )
-    gradebook.db.commit()
+    (found,) = (each for each in submission.notebooks if each.name == result.assignment)
+    return found.id
+
+
+def by_name(
+    gradebook: "Gradebook", kind: str, notebook: str
+) -> "dict[str, Grade | Comment]":
+    """The grades or the comments of a submitted notebook, by their cell's name."""
+    from nbgrader import api
+
+    rows, cell = getattr(api, kind), api.BaseCell.__table__
+    query = (
+        gradebook.db.query(rows, cell.c.name)
+        .join(cell, cell.c.id == rows.cell_id)
+        .filter(rows.notebook_id == notebook)
+    )
+    return {name: row for row, name in query}
 
 
 def time_of(received: str | None) -> datetime | None:
@@ -112,9 +156,8 @@ def enter_comment(comment: "Comment", *, blank: bool, look: bool) -> None:
     comment.auto_comment = CHANGED if look else NO_RESPONSE if blank else None
 
 
-def must_look(gradebook: "Gradebook", name: str, where: tuple[str, str, str]) -> bool:
+def must_look(grade: "Grade") -> bool:
     """Whether a score given by hand waits for another look."""
-    grade = gradebook.find_grade(name, *where)
     return grade.manual_score is not None and grade.needs_manual_grade
 
 

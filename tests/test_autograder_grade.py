@@ -1,142 +1,124 @@
 """Only what is new or changed is graded; an interruption costs nothing that is done."""
 
 import json
-import os
-import signal
-import subprocess
 import sys
-import time
+from dataclasses import replace
 
 import pytest
-from tiny_assignment import CUBE, NAME, SOURCE, SQUARE, hand_in, handed_in, tiny_course
+from tiny_assignment import NAME, SOURCE, hand_in, handed_in, tiny_course
 
 import autograder
-from autograder.judge import refused, result_key
-from autograder.model import CourseError, Outcome, Result
+from autograder.course import alone
+from autograder.model import CourseError, Outcome
+
+STUDENTS = ("ada", "bob", "cyd")
 
 
 @pytest.fixture
 def course(tmp_path):
-    course, exam = tiny_course(tmp_path)
-    for student in ("ada", "bob", "cyd"):
-        hand_in(course, student, handed_in(exam, {"why": student}))
+    """Three submissions that are no notebooks: real workers refuse them at once."""
+    course, _ = tiny_course(tmp_path)
+    for student in STUDENTS:
+        hand_in(course, student, b"{" + student.encode())
     return course
 
 
-@pytest.fixture
-def judged(monkeypatch):
-    """Replace the judge by one without a kernel; return whom it judged."""
-    names = []
-
-    def judge(submission, exam, limits, seed, runner):
-        names.append(submission.student)
-        if submission.student == "bob" and submission.content == b"broken":
-            key = result_key(submission, exam, seed)
-            return Result("bob", NAME, Outcome.FAILED, key=key)
-        if submission.content == b"stop":
-            raise KeyboardInterrupt
-        return refused(submission, exam, "not really judged", seed)
-
-    # The package exports a function of the module's name, so by the module itself.
-    monkeypatch.setattr(sys.modules["autograder.grade"], "judge", judge)
-    return names
-
-
 def run(course, **options):
-    return autograder.grade("t1", course, workers=2, progress=False, **options)
+    options = {"workers": 2, "progress": False} | options
+    return autograder.grade("t1", course, **options)
 
 
-def test_everybody_is_graded_once(course, judged):
-    results = run(course)
-    assert [result.student for result in results] == ["ada", "bob", "cyd"]
-    assert sorted(judged) == ["ada", "bob", "cyd"]
+def entries(course):
+    """Each student's entry in the journal, as a file that was written once."""
+    paths = (course.root / "results" / NAME).glob("*.json")
+    return {(path.stem, path.stat().st_ino, path.stat().st_mtime_ns) for path in paths}
 
 
-def test_a_second_run_grades_nobody_and_changes_nothing(course, judged):
-    first = run(course)
-    del judged[:]
+def graded_by(course, **options):
+    """The students whose entries in the journal a run wrote, and its results."""
+    before = entries(course)
+    results = run(course, **options)
+    return sorted({name for name, *_ in entries(course) - before}), results
+
+
+def test_everybody_is_graded_once(course):
+    names, results = graded_by(course)
+    assert [result.student for result in results] == names == list(STUDENTS)
+    assert {result.outcome for result in results} == {Outcome.INVALID}
+
+
+def test_a_second_run_grades_nobody_and_changes_nothing(course):
+    _, first = graded_by(course)
     before = (course.root / "gradebook.db").read_bytes()
-    assert run(course) == first
-    assert judged == []
+    assert graded_by(course) == ([], first)
     assert (course.root / "gradebook.db").read_bytes() == before
 
 
-def test_a_changed_submission_alone_is_graded_again(course, judged):
+def test_a_second_run_imports_neither_nbgrader_nor_torch(course, tmp_path):
+    import subprocess
+
     run(course)
-    del judged[:]
+    command = (
+        "import sys; from autograder.cli import main;"
+        f"status = main(['grade', 't1', '--course', {str(course.root)!r}]);"
+        "heavy = {'nbgrader', 'torch', 'jupytext', 'distributed'} & set(sys.modules);"
+        "sys.exit(f'{status} {heavy}' if heavy or status != 1 else 0)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", command], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_changed_submission_alone_is_graded_again(course):
+    run(course)
     hand_in(course, "bob", b"other")
-    run(course)
-    assert judged == ["bob"]
+    assert graded_by(course)[0] == ["bob"]
 
 
-def test_changed_tests_grade_everybody_again(course, judged, tmp_path):
+def test_changed_tests_grade_everybody_again(course, tmp_path):
     run(course)
-    del judged[:]
     tiny_course(tmp_path, SOURCE.replace("cube(2), 8", "cube(3), 27"))
+    assert graded_by(course)[0] == list(STUDENTS)
+
+
+def test_force_grades_again_and_students_limits_it(course):
     run(course)
-    assert sorted(judged) == ["ada", "bob", "cyd"]
-
-
-def test_another_seed_grades_everybody_again(course, judged):
-    run(course)
-    del judged[:]
-    run(course, seed=1)
-    assert sorted(judged) == ["ada", "bob", "cyd"]
-
-
-def test_force_grades_again_and_students_limits_it(course, judged):
-    run(course)
-    del judged[:]
-    results = run(course, force=True, students=["cyd"])
-    assert judged == ["cyd"]
+    names, results = graded_by(course, force=True, students=["cyd"])
+    assert names == ["cyd"]
     assert [result.student for result in results] == ["cyd"]
 
 
-def test_what_the_grader_failed_on_is_tried_in_the_next_run(course, judged):
-    hand_in(course, "bob", b"broken")
-    run(course)
-    del judged[:]
-    run(course)
-    assert judged == ["bob"]
+def test_what_the_grader_failed_on_is_tried_in_the_next_run(course):
+    whole = {result.student: result for result in run(course)}
+    course.write_result(replace(whole["bob"], outcome=Outcome.FAILED))
+    names, results = graded_by(course)
+    assert names == ["bob"]
+    assert results[1] == whole["bob"]
 
 
-def test_a_folder_without_a_file_is_invalid_and_not_lost(course, judged):
+def test_an_entry_cut_short_is_graded_again(course):
+    first = run(course)
+    path = course.result_path(NAME, "cyd")
+    path.write_text(path.read_text("utf-8")[:100], "utf-8")
+    assert graded_by(course) == (["cyd"], first)
+
+
+def test_a_folder_without_a_file_is_invalid_and_not_lost(course):
     course.submitted(NAME, "dan").mkdir(parents=True)
     found = {result.student: result for result in run(course)}["dan"]
     assert found.outcome == Outcome.INVALID
     assert "no file was handed in" in found.reason
-    assert "dan" not in judged
 
 
-def test_what_the_collector_said_reaches_the_student(course, judged):
-    folder = course.submitted(NAME, "ada")
-    (folder / "other.ipynb").write_bytes(b"{}")
-    found = {result.student: result for result in run(course)}["ada"]
-    assert found.repairs[0].startswith("2 notebooks were handed in")
-
-
-def test_an_interruption_keeps_what_is_done_and_is_continued(course, judged):
-    run(course, students=["ada"])
-    hand_in(course, "bob", b"stop")
-    with pytest.raises(KeyboardInterrupt):
-        run(course)
-    assert course.result(NAME, "bob") is None
-    hand_in(course, "bob", b"fine")
-    del judged[:]
-    assert len(run(course)) == 3
-    assert "ada" not in judged
-
-
-def test_a_new_gradebook_gets_the_grades_that_are_there(course, judged, tmp_path):
+def test_a_new_gradebook_gets_the_grades_that_are_there(course, tmp_path):
     run(course)
-    del judged[:]
     (course.root / "gradebook.db").unlink()
     tiny_course(tmp_path)
-    run(course)
+    assert graded_by(course)[0] == list(STUDENTS)  # written again, not judged again
     with course.gradebook() as gradebook:
         submissions = gradebook.assignment_submissions(NAME)
-        assert {each.student.id for each in submissions} == {"ada", "bob", "cyd"}
-    assert judged == []
+        assert {each.student.id for each in submissions} == set(STUDENTS)
 
 
 @pytest.mark.parametrize(
@@ -144,28 +126,52 @@ def test_a_new_gradebook_gets_the_grades_that_are_there(course, judged, tmp_path
     [
         ({"students": ["eve"]}, "eve: nothing was collected"),
         ({"assignment": "t2"}, "no such assignment"),
+        ({"scheduler": "tcp://127.0.0.1:1"}, "no Dask scheduler answers"),
+        ({"scheduler": "nonsense://x"}, "no Dask scheduler answers"),
     ],
-    ids=["a student", "an assignment"],
+    ids=["a student", "an assignment", "a scheduler", "a kind of address"],
 )
-def test_what_is_not_there_is_said(course, judged, options, said):
+def test_what_is_not_there_is_said(course, options, said, monkeypatch):
+    monkeypatch.setattr("autograder.scale.cluster.TO_ANSWER", 1)
     options = {"assignment": "t1", "course": course} | options
     with pytest.raises(CourseError, match=said):
         autograder.grade(**options)
 
 
-def test_a_course_without_submissions_says_what_to_do(tmp_path, judged):
+def test_a_course_without_submissions_says_what_to_do(tmp_path):
     course, _ = tiny_course(tmp_path)
     with pytest.raises(CourseError, match="autograder collect"):
         run(course)
 
 
-def test_an_assignment_that_is_not_in_the_gradebook_is_said(course, judged):
+def test_an_assignment_that_is_not_in_the_gradebook_is_said(course):
     (course.root / "gradebook.db").unlink()
     with pytest.raises(CourseError, match="release it again"):
         run(course)
 
 
-def test_one_grade_that_cannot_be_recorded_stops_no_other(course, judged, monkeypatch):
+def test_two_runs_in_one_course_do_not_meet(course):
+    with (
+        alone(course, NAME),
+        pytest.raises(CourseError, match="another `autograder grade` is at work"),
+    ):
+        run(course)
+    assert len(run(course)) == 3
+
+
+def test_what_a_killed_run_left_half_written_is_removed(course):
+    run(course)
+    left = [
+        course.result_path(NAME, "ada").with_name(".ada.json.x1y2"),
+        course.autograded(NAME, "ada").with_name(f".{NAME}.ipynb.x1y2"),
+    ]
+    for path in left:
+        path.write_text("half")
+    assert graded_by(course)[0] == []
+    assert not any(path.exists() for path in left)
+
+
+def test_one_grade_that_cannot_be_recorded_stops_no_other(course, monkeypatch):
     module = sys.modules["autograder.grade"]
     whole = module.record
 
@@ -176,56 +182,43 @@ def test_one_grade_that_cannot_be_recorded_stops_no_other(course, judged, monkey
 
     with monkeypatch.context() as patch:
         patch.setattr(module, "record", record)
-        outcomes = [result.outcome for result in run(course)]
+        results = run(course)
+    outcomes = [result.outcome for result in results]
     assert outcomes == [Outcome.FAILED, Outcome.INVALID, Outcome.INVALID]
-    assert "the disk is full" in course.result(NAME, "ada").reason
+    assert results[0] == course.result(NAME, "ada")
+    assert "the disk is full" in results[0].reason
     assert [result.outcome for result in run(course)] == [Outcome.INVALID] * 3
 
 
-def test_a_time_that_is_none_is_left_out(course, judged):
+def test_a_time_that_is_none_is_left_out(course):
     (course.submitted(NAME, "ada") / "timestamp.txt").write_text("yesterday, I think")
     assert len(run(course)) == 3
     with course.gradebook() as gradebook:
         assert gradebook.find_submission(NAME, "ada").timestamp is None
 
 
-# --- with kernels ---------------------------------------------------------------------
-
-
-def state(course):
-    """What the gradebook and the journal hold, less the times."""
-    with course.gradebook() as gradebook:
-        scores = {
-            (each.student.id, grade.name): (grade.auto_score, grade.needs_manual_grade)
-            for each in gradebook.assignment_submissions(NAME)
-            for grade in each.notebooks[0].grades
-        }
-    journal = [json.loads(result.to_json()) for result in course.results(NAME)]
-    return scores, [entry | {"seconds": 0} for entry in journal]
+# --- with notebooks that run ----------------------------------------------------------
 
 
 @pytest.mark.grading
-def test_a_killed_run_is_continued_to_the_same_gradebook(tmp_path):
+def test_what_the_collector_said_reaches_the_student(tmp_path):
     course, exam = tiny_course(tmp_path)
-    right = {"square": SQUARE, "cube": CUBE}
-    for number, answers in enumerate([right, {}, right | {"cube": "1/0"}]):
+    hand_in(course, "ada", handed_in(exam))
+    (course.submitted(NAME, "ada") / "other.ipynb").write_bytes(b"{}")
+    (result,) = run(course)
+    assert result.repairs[0].startswith("2 notebooks were handed in")
+    assert result.points == 5
+
+
+@pytest.mark.grading
+def test_the_number_of_workers_changes_no_grade(tmp_path):
+    course, exam = tiny_course(tmp_path)
+    for number, answers in enumerate([None, {}, {"square": "1/0"}, None]):
         hand_in(course, f"student{number}", handed_in(exam, answers))
-    hand_in(course, "student3", b"{")
-    command = "import sys; from autograder import grade; grade('t1', sys.argv[1])"
-    process = subprocess.Popen(
-        [sys.executable, "-c", command, str(course.root)], stderr=subprocess.DEVNULL
-    )
-    deadline = time.monotonic() + 60
-    while not course.results(NAME) and time.monotonic() < deadline:
-        time.sleep(0.02)
-    os.kill(process.pid, signal.SIGKILL)
-    process.wait()
-    kept = {result.student: result for result in course.results(NAME)}
-    assert kept
-    results = autograder.grade("t1", course, progress=False)
-    assert [result.points for result in results] == [5, 0, 2, 0]
-    for result in results:
-        assert kept.get(result.student, result) == result  # not graded twice
-    continued = state(course)
-    autograder.grade("t1", course, force=True, progress=False)
-    assert state(course) == continued
+    found = []
+    for workers in (1, 2):
+        results = run(course, workers=workers, force=True, seed=7)
+        plain = [json.loads(result.to_json()) for result in results]
+        found.append([entry | {"seconds": 0, "cpu": 0} for entry in plain])
+    assert found[0] == found[1]
+    assert [entry["outcome"] for entry in found[0]] == ["graded"] * 4

@@ -6,6 +6,7 @@
 import argparse
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from autograder.cli import grading, lms, making
@@ -17,6 +18,8 @@ from autograder.model import CourseError
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its status."""
     options = parser().parse_args(arguments)
+    if options.db:
+        options.course = replace(options.course, db_url=options.db)
     try:
         return options.run(options)
     except CourseError as error:
@@ -52,6 +55,12 @@ def parser() -> argparse.ArgumentParser:
             default="course",
             metavar="DIR",
             help="the course folder (default: ./course)",
+        )
+        made.add_argument(
+            "--db",
+            metavar="URL",
+            help="the gradebook's server, such as postgresql://user@host/name; kept by "
+            "`release` in nbgrader_config.py (default: a file in the course folder)",
         )
         if name != "doctor":
             made.add_argument("assignment", help="A1, a1, or its full name")

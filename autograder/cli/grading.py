@@ -1,7 +1,7 @@
 """The commands that grade a class and show it, and that look at the machine."""
 
 import argparse
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 from autograder.cli.frame import (
     DONE,
@@ -20,29 +20,38 @@ def add_grade(command: Command) -> None:
     """grade ASSIGNMENT"""
     what = "Grade what is new or changed."
     made = command("grade", run_grade, what, "grade A1 --workers 4")
-    made.add_argument("--workers", type=positive, metavar="N")
+    where = made.add_mutually_exclusive_group()
+    said = "processes on this machine (default: one for each processor)"
+    where.add_argument("--workers", type=positive, metavar="N", help=said)
+    said = "grade on the workers of this Dask scheduler, such as tcp://host:8786"
+    where.add_argument("--scheduler", metavar="ADDRESS", help=said)
     made.add_argument(
         "--student", action="append", default=[], metavar="ID", help="only this one"
     )
     made.add_argument("--force", action="store_true", help="grade everything again")
     made.add_argument("--seed", type=int, default=0)
+    said = "the notebooks need a GPU: let them see it"
+    made.add_argument("--gpu", action="store_true", help=said)
     add_limits(made)
 
 
 def run_grade(options: argparse.Namespace) -> int:
     from autograder.grade import grade
 
-    results = grade(
+    graded = grade(
         options.assignment,
         options.course,
         students=options.student,
         workers=options.workers,
+        scheduler=options.scheduler,
         force=options.force,
-        limits=limits_of(options),
+        limits=replace(limits_of(options), gpu=options.gpu),
         seed=options.seed,
         progress=not options.json,
     )
-    rows = summary(options.course, results[0].assignment, {r.student for r in results})
+    assignment, students = graded[0].assignment, {each.student for each in graded}
+    del graded  # the notebooks of a whole class
+    rows = summary(options.course, assignment, students)
     show(options, rows, table(options.course, rows))
     return LOOK if any(row["look"] for row in rows) else DONE
 

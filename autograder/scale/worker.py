@@ -1,0 +1,47 @@
+"""A worker process: takes submissions as bytes, gives grades as bytes, until told.
+
+It ends when its parent does, however that ends, and takes its engine with it.
+Started as `python -m autograder.scale.worker DESCRIPTOR PARENT` by `local`.
+"""
+
+import ctypes
+import os
+import signal
+import sys
+from contextlib import suppress
+from multiprocessing.connection import Connection
+
+READY = b"ready"
+SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
+
+
+def main(descriptor: int, parent: int) -> None:
+    """Answer each task that comes through the descriptor; the first is the exam."""
+    end_with(parent)
+    from autograder.scale.task import perform
+
+    with Connection(descriptor) as parent_end, suppress(EOFError, ConnectionError):
+        parent_end.send_bytes(READY)
+        exam = parent_end.recv_bytes()
+        while True:
+            parent_end.send_bytes(perform(exam, parent_end.recv_bytes()))
+
+
+def end_with(parent: int) -> None:
+    """End in an orderly way on SIGTERM, which also comes when the parent has died."""
+    signal.signal(signal.SIGTERM, leave)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    with suppress(OSError, AttributeError):  # Linux has it; elsewhere EOF must do
+        ctypes.CDLL(None).prctl(SET_DEATH_SIGNAL, signal.SIGTERM, 0, 0, 0)
+    if os.getppid() != parent:
+        sys.exit("the parent ended")
+
+
+def leave(*_: object) -> None:
+    """Leave through every `finally`, once."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit("stopped")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]), int(sys.argv[2]))
