@@ -95,8 +95,10 @@ def read_table(path: Path) -> Table:
         encoding = "utf-8-sig"
     try:
         text = content.decode(encoding)
-    except UnicodeError as error:
-        raise CourseError(f"{path}: not UTF-8; save it as “CSV UTF-8”.") from error
+    except UnicodeError:
+        text = "\0"
+    if "\0" in text:
+        raise CourseError(f"{path}: not UTF-8 text; save it as “CSV UTF-8”.")
     first = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=first.count)
     end = "\r\n" if first.endswith("\r") else "\n"
@@ -227,13 +229,13 @@ class PlainRoster(Roster):
     def person(self, row: int) -> Person | None:
         """The student of a row."""
         table = self.table
-        student = table.cell(row, table.column("student"))
+        student = usable(table.cell(row, table.column("student")))
         if not student:
             return None
         received = table.cell(row, table.column("received"))
         name = table.cell(row, table.column("name"))
         number = table.cell(row, table.column("lms_id"))
-        return Person(row, usable(student), number, name, received=received or None)
+        return Person(row, student, number, name, received=received or None)
 
 
 KINDS: Iterable[tuple[tuple[str, ...], type[Roster]]] = (
