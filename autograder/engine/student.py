@@ -1,0 +1,135 @@
+"""S, the student's process: runs cells in the shell, and lends its names to T.
+
+Nothing that it says is believed: the worker reads its outputs as data, and T asks for
+values over the channel. It is not the place for secrets, and has none.
+"""
+
+import contextlib
+import json
+import os
+import signal
+import socket
+from typing import Any
+
+from autograder.channel import Channel, serve
+from autograder.engine import ready_made
+from autograder.engine.ending import run_and_end
+from autograder.engine.outlet import Descriptors, Outlet, Output
+from autograder.engine.shell import Alarm, Shell, TimeUp, connect, run_cell
+from autograder.engine.warm import threads
+from autograder.engine.wire import Message, receive, send
+
+
+class Student:
+    """Serves the worker's commands one after the other."""
+
+    def __init__(self, sock: socket.socket, shell: Shell) -> None:
+        self.sock, self.shell = sock, shell
+        self.alarm = Alarm()
+        self.number = 0
+        self.outlet = Outlet(self.show)
+        self.descriptors = Descriptors()
+        connect(shell, self.outlet)
+        self.lock = ready_made.Lock()
+
+    def show(self, outputs: list[Output]) -> None:
+        """Send outputs of the running cell."""
+        self.tell({"outputs": outputs})
+
+    def tell(self, message: Message) -> None:
+        """Send a message about the command that is being served, uncut."""
+        with self.alarm.later():
+            send(self.sock, {"number": self.number} | plain(message))
+
+    def serve_command(self) -> None:
+        """Wait for one command, do it, say how it ended."""
+        command, fds = receive(self.sock)
+        self.number = command["number"]
+        ended: dict[str, Any] = {"ended": "time"}
+        try:
+            with self.alarm.within(command["seconds"]):
+                try:
+                    ended = self.do(command, fds)
+                finally:
+                    self.finish(command)
+        except TimeUp:
+            self.alarm.rang = True
+        if self.alarm.rang and ended["ended"] != "ok":
+            ended = {"ended": "time"}
+        self.tell({"end": ended})
+
+    def finish(self, command: Message) -> None:
+        """Send what the cell has printed and not sent."""
+        with self.alarm.later():
+            self.descriptors.drain(self.outlet)
+            self.outlet.flush()
+
+    def do(self, command: Message, fds: list[int]) -> dict[str, Any]:
+        """Run a cell, lend the names to T, or look for ready-made layers."""
+        match command["do"]:
+            case "run":
+                self.outlet.begin(command["limit"])
+                self.lock.forbid(command["forbidden"])
+                return run_cell(self.shell, command["source"], command["quiet"])
+            case "lend":
+                return self.lend(fds[0])
+            case "scan":
+                return {"ended": "ok", "found": ready_made.scan(command["cells"])}
+        raise ValueError(f"no such command: {command['do']}")
+
+    def lend(self, fd: int) -> dict[str, str]:
+        """Answer T's calls until it hangs up, in a copy of this process if possible.
+
+        What a test does to the student's variables is undone so, and a call that ends
+        Python itself ends the copy. A process with threads cannot be copied safely.
+        """
+        self.outlet.mute()
+        pid = -1
+        with contextlib.suppress(OSError):  # not every sandbox lets it fork
+            pid = os.fork() if threads() == 1 else -1
+        if pid == 0:
+            run_and_end(lambda: self.answer_in_copy(fd))
+        if pid < 0:
+            self.answer(fd)
+            return {"ended": "ok"}
+        os.close(fd)
+        try:
+            _, status = os.waitpid(pid, 0)
+        except TimeUp:
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            raise
+        return {"ended": "died" if status else "ok"}
+
+    def answer_in_copy(self, fd: int) -> None:
+        """Answer T in a forked child, which shows and tells nobody else anything."""
+        self.sock.close()
+        nothing = os.open(os.devnull, os.O_WRONLY)
+        for stream in (1, 2):
+            os.dup2(nothing, stream)
+        self.answer(fd)
+
+    def answer(self, fd: int) -> None:
+        """Answer T until it hangs up."""
+        channel = Channel(socket.socket(fileno=fd))
+        try:
+            while serve(channel, self.shell.user_ns):
+                pass
+        finally:
+            channel.close()
+
+
+def plain(message: Message) -> Message:
+    """The message without what JSON cannot hold: a student's metadata may be anything.
+
+    Raises nothing: what is left out is the student's own picture.
+    """
+    return json.loads(json.dumps(message, default=str, skipkeys=True))
+
+
+def serve_worker(sock: socket.socket, shell: Shell) -> None:
+    """Be S until the worker hangs up (WireError)."""
+    os.environ.pop("PYTHONINSPECT", None)
+    student = Student(sock, shell)
+    while True:
+        student.serve_command()
