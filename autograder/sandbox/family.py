@@ -1,0 +1,65 @@
+"""The processes between a sandboxed one and its parent: they wait, reap, and report."""
+
+import contextlib
+import os
+import select
+import signal
+from collections.abc import Callable
+from typing import NoReturn
+
+from autograder.sandbox import kernel, rights
+from autograder.sandbox.box import SandboxError
+
+SIGNALLED = 128  # an end by signal N is the exit status 128 + N, as in a shell
+BROKEN = 125
+
+
+def follow_parent(parent: int, number: int = signal.SIGKILL) -> None:
+    """End when `parent` does; at once if it has ended already."""
+    rights.die_with_parent(number)
+    if os.getppid() != parent:
+        os._exit(SIGNALLED + signal.SIGKILL)
+
+
+def follow_pipe(said: int) -> None:
+    """End when the reader of the pipe `said` does, our parent in other namespaces."""
+    rights.die_with_parent(signal.SIGKILL)
+    poll = select.poll()
+    poll.register(said, 0)
+    if poll.poll(0):
+        os._exit(SIGNALLED + signal.SIGKILL)
+
+
+def end_unheard(said: int, error: BaseException) -> NoReturn:
+    """Tell the supervisor why there is no sandbox, and end."""
+    with contextlib.suppress(OSError):
+        known = isinstance(error, SandboxError | OSError)
+        text = str(error) if known else f"{type(error).__name__}: {error}"
+        os.write(said, text.encode(errors="replace")[:4096])
+    os._exit(BROKEN)
+
+
+def hear(heard: int, child: int) -> None:
+    """Wait until the child is sandboxed; SandboxError with its reason if it is not."""
+    text = b""
+    while more := os.read(heard, 4096):
+        text += more
+    if text:
+        os.waitpid(child, 0)
+        raise SandboxError(text.decode(errors="replace"))
+
+
+def supervise(child: int, last: Callable[[], None] = lambda: None) -> NoReturn:
+    """Wait for `child`, reap what else ends, do `last`, and end with its status."""
+    code = BROKEN
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        kernel.close_others(set())
+        pid, status = 0, 0
+        while pid != child:
+            pid, status = os.wait()
+        ended = os.waitstatus_to_exitcode(status)
+        code = ended if ended >= 0 else SIGNALLED - ended
+        last()
+    finally:
+        os._exit(code)

@@ -1,0 +1,150 @@
+"""Sandboxes without namespaces: a group of processes under a supervisor of ours."""
+
+import contextlib
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Protocol
+
+from autograder.sandbox import kernel, rights
+from autograder.sandbox.box import Box
+from autograder.sandbox.family import end_unheard, follow_parent, hear, supervise
+from autograder.sandbox.view import View, view
+
+SCRATCH = "box-"
+
+
+class Restricted(Protocol):
+    """What keeps a group in, beside its limits."""
+
+    def user(self) -> int:
+        """The uid that the group will have."""
+
+    def restrict(self, sight: View, scratch: Path) -> None:
+        """The last step, in the process that the student's code runs in."""
+
+
+def enter(tier: Restricted, box: Box, keep: Iterable[int]) -> None:
+    """Enter a group of our own, which ends with its first process or its supervisor."""
+    sight, parent, user = view(box), os.getppid(), tier.user()
+    rights.usual_signals()
+    follow_parent(parent, signal.SIGTERM)
+    os.setsid()
+    kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
+    scratch = make_scratch(user)
+    heard, said = os.pipe()
+    inner = os.fork()
+    if inner:
+        os.close(said)
+        watch_over(inner, heard, scratch)
+    try:
+        confine(tier, sight, box, user, scratch, {0, 1, 2, said, *keep})
+        os.close(said)
+    except BaseException as error:
+        end_unheard(said, error)
+
+
+def watch_over(inner: int, heard: int, scratch: Path) -> None:
+    """As the supervisor: whatever ends, end all and leave nothing behind."""
+
+    def empty() -> None:
+        end_all(inner)
+        shutil.rmtree(scratch, ignore_errors=True)
+
+    def stop(*_: object) -> None:
+        empty()
+        os._exit(128 + signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        hear(heard, inner)
+    except BaseException:
+        empty()
+        raise
+    supervise(inner, empty)
+
+
+def make_scratch(user: int) -> Path:
+    """The folder that can be written; its name says whose supervisor made it."""
+    scratch = Path(tempfile.mkdtemp(prefix=f"{SCRATCH}{os.getpid()}-"))
+    for folder in (scratch, scratch / "home", scratch / "tmp"):
+        folder.mkdir(0o700, exist_ok=True)
+        os.chown(folder, user, -1)
+    return scratch
+
+
+def end_all(inner: int) -> None:
+    """Kill the group at once, and then what left it: orphans become our children."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(inner, signal.SIGKILL)
+    children = Path(f"/proc/self/task/{os.getpid()}/children")
+    with contextlib.suppress(ChildProcessError):
+        while True:
+            for child in children.read_text().split():
+                os.kill(int(child), signal.SIGKILL)
+            os.wait()
+
+
+def confine(
+    tier: Restricted,
+    sight: View,
+    box: Box,
+    user: int,
+    scratch: Path,
+    keep: set[int],
+) -> None:
+    """As the process that the student's code runs in: be bounded."""
+    os.setpgid(0, 0)
+    rights.die_with_parent(signal.SIGKILL)
+    running = 0
+    if user == os.getuid():
+        running = threads_of(user)
+    else:
+        for path in sight.writable:
+            os.chown(path, user, user)
+        kernel.no_bounding_set()
+        rights.become(user)
+        rights.die_with_parent(signal.SIGKILL)  # forgotten when the uid changes
+        kernel.prctl(kernel.PR_SET_DUMPABLE, 1)
+    rights.give_up_rights()
+    rights.new_environment(str(scratch / "home"), str(scratch / "tmp"))
+    rights.bound(box, running + box.processes)
+    kernel.close_others(keep)
+    tier.restrict(sight, scratch)
+
+
+def threads_of(user: int) -> int:
+    """How many threads a user has: the kernel counts them all against the limit."""
+    count = 0
+    for folder in Path("/proc").iterdir():
+        try:
+            if folder.name.isdecimal() and folder.stat().st_uid == user:
+                count += len(os.listdir(folder / "task"))
+        except OSError:
+            continue  # it ended meanwhile
+    return count
+
+
+class Unprotected:
+    """No sandbox: limits, but the caller's own rights over files and the network."""
+
+    name = "none"
+    said = "none: a student's code runs with your rights, within limits of size"
+
+    def unfit(self) -> str:
+        """Anyone may ask for it."""
+        return ""
+
+    def enter(self, box: Box, keep: Iterable[int]) -> None:
+        """Be bounded, and nothing else."""
+        enter(self, box, keep)
+
+    def user(self) -> int:
+        """The user that we are."""
+        return os.getuid()
+
+    def restrict(self, sight: View, scratch: Path) -> None:
+        """Nothing."""

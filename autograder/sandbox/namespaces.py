@@ -1,0 +1,134 @@
+"""Sandboxes made of namespaces: an own file system, network and set of processes."""
+
+import os
+import signal
+from collections.abc import Iterable
+from pathlib import Path
+
+from autograder.sandbox import kernel, rights
+from autograder.sandbox.box import Box
+from autograder.sandbox.family import (
+    end_unheard,
+    follow_parent,
+    follow_pipe,
+    hear,
+    supervise,
+)
+from autograder.sandbox.filter import install_filter
+from autograder.sandbox.root import build_root
+from autograder.sandbox.view import HOME, View, view
+
+APART = (
+    kernel.CLONE_NEWNS
+    | kernel.CLONE_NEWPID
+    | kernel.CLONE_NEWNET
+    | kernel.CLONE_NEWIPC
+    | kernel.CLONE_NEWUTS
+)
+OURS = 2  # supervisor and init count among the processes of the box's user
+
+
+class UserNamespace:
+    """For a plain user: a namespace of users in which this one may mount."""
+
+    name = "user namespaces"
+    said = (
+        "namespaces of a plain user: no network, an own file system and own processes"
+    )
+
+    def unfit(self) -> str:
+        """Root's own uid, mapped, would still be root's on the host."""
+        return "" if os.getuid() else "root uses its own namespaces instead"
+
+    def enter(self, box: Box, keep: Iterable[int]) -> None:
+        """Enter as the user that we are."""
+        enter(self, box, keep)
+
+    def separate(self) -> int:
+        """Leave the namespaces; return the uid and gid in the new ones."""
+        user, group = os.getuid(), os.getgid()
+        kernel.unshare(kernel.CLONE_NEWUSER | APART)
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/uid_map").write_text(f"{user} {user} 1")
+        Path("/proc/self/gid_map").write_text(f"{group} {group} 1")
+        return user
+
+    def become(self, user: int) -> None:
+        """Nothing: this user has no rights outside."""
+
+
+class RootNamespace:
+    """For root: namespaces, and then a user of its own that has no rights anywhere."""
+
+    name = "root namespaces"
+    said = "namespaces made by root, and in them a user that is nobody else"
+
+    def unfit(self) -> str:
+        """Only root may make namespaces without one of users."""
+        return "only root can use them" if os.getuid() else ""
+
+    def enter(self, box: Box, keep: Iterable[int]) -> None:
+        """Enter as a user that nobody else is."""
+        enter(self, box, keep)
+
+    def separate(self) -> int:
+        """Leave the namespaces; return the uid that everything in them will have."""
+        kernel.unshare(APART)
+        return rights.free_user()
+
+    def become(self, user: int) -> None:
+        """Be nobody else, really: a mapped root would still be root on the host."""
+        rights.become(user)
+
+
+Namespace = UserNamespace | RootNamespace
+
+
+def enter(tier: Namespace, box: Box, keep: Iterable[int]) -> None:
+    """Enter namespaces; what returns is pid 2 of a family whose init is ours."""
+    sight = view(box)
+    parent = os.getppid()
+    rights.usual_signals()
+    follow_parent(parent)
+    os.setsid()
+    user = tier.separate()
+    heard, said = os.pipe()
+    init = os.fork()
+    if init:
+        os.close(said)
+        tier.become(user)
+        rights.give_up_rights()
+        follow_parent(parent)  # forgotten when the uid changes
+        hear(heard, init)
+        supervise(init)
+    try:
+        settle(tier, sight, box, user, said)
+        inner = os.fork()
+        if inner:
+            supervise(inner)
+        confine(box, {0, 1, 2, said, *keep})
+        os.close(said)
+    except BaseException as error:
+        end_unheard(said, error)
+
+
+def settle(tier: Namespace, sight: View, box: Box, user: int, said: int) -> None:
+    """As the first process in the namespaces: see only the box, hold no rights."""
+    follow_pipe(said)
+    build_root(sight, box, user, os.getgid() if user == os.getuid() else user)
+    kernel.no_bounding_set()
+    tier.become(user)
+    rights.give_up_rights()
+    follow_pipe(said)
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)  # not to be looked into from inside
+
+
+def confine(box: Box, keep: set[int]) -> None:
+    """As the process that the student's code runs in: be bounded."""
+    os.setsid()
+    rights.die_with_parent(signal.SIGKILL)
+    kernel.prctl(kernel.PR_SET_DUMPABLE, 1)
+    rights.new_environment(HOME, "/tmp")
+    rights.bound(box, box.processes + OURS)
+    kernel.close_others(keep)
+    install_filter()

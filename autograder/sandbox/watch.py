@@ -1,0 +1,119 @@
+"""Watch a sandboxed family from outside: its memory, and its end."""
+
+import contextlib
+import os
+import shutil
+import signal
+import tempfile
+import time
+from pathlib import Path
+
+from autograder.sandbox.box import SandboxError
+from autograder.sandbox.group import SCRATCH
+from autograder.sandbox.processes import (
+    Process,
+    children,
+    depth,
+    descendants,
+    find,
+    proportional,
+    resident,
+    session,
+)
+
+PATIENCE = 10.0  # seconds for a killed family to be gone, on a loaded machine
+TIDY = 1.0  # seconds for its supervisor to clear up and go by itself
+
+
+class Watch:
+    """The family of the process that `os.fork()` returned and that called `enter`.
+
+    Plain methods, no thread: a loop polls them. Until its parent has waited for the
+    process, its pid cannot come to mean another one.
+    """
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    @property
+    def inner(self) -> int | None:
+        """The host's pid of the process that student's code runs in, if there is one.
+
+        The supervisor's first child is that process, or an init whose first child it
+        is: children are listed in the order in which they came.
+        """
+        child = next(children(self.pid), None)
+        if child is None or depth(child) == depth(self.pid):
+            return child
+        return next(children(child), None)
+
+    def family(self) -> list[int]:
+        """The pids that student's code is charged for; ours are not among them."""
+        inner = self.inner
+        everybody = descendants(self.pid) if inner else []
+        first = next(children(self.pid), None)
+        return [pid for pid in everybody if pid == inner or pid != first]
+
+    def usage(self) -> int:
+        """Bytes of memory of the family; a page that n processes share counts 1/n.
+
+        Swap and page tables count. Private files under /tmp count only while mapped:
+        `Box.disk` bounds them.
+        """
+        return sum(proportional(pid) for pid in self.family())
+
+    def over(self, limit: int) -> bool:
+        """Whether the family uses more than `limit` bytes; cheap while it is far off."""
+        family = self.family()
+        if sum(resident(pid) for pid in family) <= limit:
+            return False
+        return sum(proportional(pid) for pid in family) > limit
+
+    def interrupt(self) -> bool:
+        """Send SIGINT to the process that student's code runs in; False if it ended."""
+        if (inner := self.inner) is None:
+            return False
+        try:
+            os.kill(inner, signal.SIGINT)
+        except ProcessLookupError:
+            return False
+        return True
+
+    def kill(self) -> None:
+        """End the family; return when nothing of it runs. Waiting for it is left.
+
+        Raises SandboxError when something still runs after PATIENCE seconds.
+        """
+        started, pause = time.monotonic(), 0.0005
+        seen: set[Process] = set()
+        while left := self.left(seen):
+            waited = time.monotonic() - started
+            if waited > PATIENCE:
+                pids = sorted(process.pid for process in left)
+                raise SandboxError(f"processes could not be ended: {pids}")
+            # Our supervisor goes last: while it is there, nobody is lost to another
+            # parent. It goes by itself when it has had somebody to wait for.
+            for process in left:
+                alone = len(left) == 1 and (len(seen) == 1 or waited > TIDY)
+                if process.pid != self.pid or alone:
+                    end(process)
+            time.sleep(pause)
+            pause = min(2 * pause, 0.05)
+        for scratch in Path(tempfile.gettempdir()).glob(f"{SCRATCH}{self.pid}-*"):
+            shutil.rmtree(scratch, ignore_errors=True)
+
+    def left(self, seen: set[Process]) -> list[Process]:
+        """What runs of the family, and of those `seen` of it, to which it is added."""
+        if (supervisor := find(self.pid)) is not None:
+            seen.add(supervisor)
+        alive = supervisor is not None and supervisor.runs
+        pids = descendants(self.pid) if alive else session(self.pid)
+        seen.update(found for pid in pids if (found := find(pid)))
+        now = [find(process.pid) for process in seen]
+        return [found for found in now if found in seen and found.runs]
+
+
+def end(process: Process) -> None:
+    """Kill a process, if it is still there."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(process.pid, signal.SIGKILL)
