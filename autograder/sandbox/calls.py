@@ -43,10 +43,7 @@ openat2 437 437
 def numbers() -> dict[str, tuple[int | None, int | None]]:
     """TABLE as a dictionary."""
     rows = (row.split() for row in TABLE.replace("\n", " ").split(","))
-    return {
-        name: (int(intel), None if arm == "-" else int(arm))
-        for name, intel, arm in rows
-    }
+    return {name: (int(a), None if b == "-" else int(b)) for name, a, b in rows}
 
 
 NUMBERS = numbers()

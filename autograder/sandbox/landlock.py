@@ -43,6 +43,13 @@ class Landlock:
             raise SandboxError(f"Landlock cannot hide {hidden[0]}")
         group.enter(self, box, keep)
 
+    def offered(self) -> bool:
+        """Whether the kernel has Landlock at all."""
+        try:
+            return version() > 0
+        except OSError:
+            return False
+
     def user(self) -> int:
         """The uid that nobody else has, for root; else our own."""
         return os.getuid() or rights.free_user()

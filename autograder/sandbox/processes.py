@@ -39,7 +39,7 @@ def find(pid: int) -> Process | None:
 
 
 def children(pid: int) -> Iterator[int]:
-    """The children of all threads of a process, for each in the order of their birth."""
+    """The children of all threads of a process; those of one thread in order."""
     with contextlib.suppress(OSError):
         for thread in sorted((PROC / str(pid) / "task").iterdir()):
             with contextlib.suppress(OSError):

@@ -30,6 +30,7 @@ CONTAINER = (
     "--security-opt systempaths=unconfined --security-opt apparmor=unconfined"
 )
 OLDEST = (5, 12)
+NEWER = "Linux 5.13 or newer, with 'landlock' in the kernel's lsm= parameter"
 
 
 class Tier(Protocol):
@@ -95,20 +96,24 @@ def probe(known: Tier) -> Probe:
     with tempfile.TemporaryDirectory(prefix="probe-") as folder:
         secret = Path(folder) / "secret"
         secret.write_text("not for students")
+        problems = try_out(known, secret)
+    why = "; ".join(problems)
+    return Probe(known, not problems, why, remedy(known) if problems else "")
+
+
+def try_out(known: Tier, secret: Path) -> list[str]:
+    """What a trial found wrong; one that says nothing failed."""
+    command = [sys.executable, "-m", "autograder.sandbox.trial", known.name]
+    try:
         ran = subprocess.run(
-            [sys.executable, "-m", "autograder.sandbox.trial", known.name, str(secret)],
+            [*command, str(secret)],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=TRIAL,
             check=False,
         )
-    problems = read_trial(ran)
-    why = "; ".join(problems)
-    return Probe(known, not problems, why, remedy(known) if problems else "")
-
-
-def read_trial(ran: subprocess.CompletedProcess[bytes]) -> list[str]:
-    """What a trial found wrong; one that says nothing failed."""
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return [f"the trial does not run: {error}"]
     try:
         return [str(problem) for problem in json.loads(ran.stdout)]
     except ValueError:
@@ -119,7 +124,7 @@ def read_trial(ran: subprocess.CompletedProcess[bytes]) -> list[str]:
 def remedy(known: Tier) -> str:
     """The line that a person can type to make a tier work here."""
     if isinstance(known, Landlock):
-        return "Linux 5.13 or newer, with 'landlock' in the kernel's lsm= parameter"
+        return "" if known.offered() else NEWER
     for name, enough, value in SWITCHES:
         path = Path("/proc/sys") / name.replace(".", "/")
         if path.exists() and not enough(int(path.read_text())):

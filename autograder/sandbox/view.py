@@ -2,7 +2,6 @@
 
 import importlib.util
 import os
-import site
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -13,15 +12,10 @@ from autograder.sandbox.box import Box, SandboxError
 
 SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 STORES = ("/nix/store", "/gnu/store")
-ETC = (
-    "ld.so.cache",
-    "ld.so.conf",
-    "ld.so.conf.d",
-    "localtime",
-    "fonts",
-    "alternatives",
-)
-CPUS = "/sys/devices/system/cpu"  # how many there are, for torch
+ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "fonts")
+INSTALLED = ("site-packages", "dist-packages")
+# What libraries of /usr are links to; how many processors there are, for torch.
+MORE = ("/etc/alternatives", "/sys/devices/system/cpu")
 PACKAGES = ("autograder", "flowbook")
 # No zero: a shared mapping of it is memory that no process is charged for.
 DEVICES = ("null", "full", "random", "urandom")
@@ -53,6 +47,7 @@ class View:
 def view(box: Box) -> View:
     """Resolve the paths of a box; SandboxError when they cannot be shown safely."""
     wanted = [*system(), *python(), *map(os.path.abspath, box.readable)]
+    wanted = [path for path in wanted if os.path.exists(path)]
     links = [(path, os.readlink(path)) for path in SYSTEM if os.path.islink(path)]
     paths = [path for path in wanted if path not in dict(links)]
     shown = outermost({(p, os.path.realpath(p)) for path in paths for p in both(path)})
@@ -70,16 +65,13 @@ def view(box: Box) -> View:
 
 def system() -> Iterator[str]:
     """The machine's own programs, libraries, fonts and clock."""
-    for path in (*SYSTEM, *STORES, *(f"/etc/{name}" for name in ETC), CPUS):
-        if os.path.exists(path):
-            yield path
+    yield from (*SYSTEM, *STORES, *(f"/etc/{name}" for name in ETC), *MORE)
 
 
 def python() -> Iterator[str]:
     """The interpreter, its environment, and the packages installed beside it."""
     yield from dict.fromkeys((sys.base_prefix, sys.base_exec_prefix, sys.prefix))
-    if (user := site.getusersitepackages()) in sys.path and os.path.isdir(user):
-        yield user
+    yield from (p for p in sys.path if os.path.basename(p) in INSTALLED)
     for name in PACKAGES:
         spec = importlib.util.find_spec(name)
         yield from (spec.submodule_search_locations or ()) if spec else ()
@@ -90,9 +82,8 @@ def mapped_libraries() -> list[str]:
     """The shared libraries that this process uses, wherever they lie."""
     lines = Path("/proc/self/maps").read_text(errors="surrogateescape").splitlines()
     paths = {line.split(maxsplit=5)[5] for line in lines if line.count("/")}
-    return sorted(
-        p for p in paths if ".so" in os.path.basename(p) and os.path.isfile(p)
-    )
+    found = (path for path in paths if ".so" in os.path.basename(path))
+    return sorted(path for path in found if os.path.isfile(path))
 
 
 def both(path: str) -> tuple[str, str]:

@@ -63,7 +63,7 @@ class Watch:
         return sum(proportional(pid) for pid in self.family())
 
     def over(self, limit: int) -> bool:
-        """Whether the family uses more than `limit` bytes; cheap while it is far off."""
+        """Whether the family uses more than `limit` bytes; cheap while far off."""
         family = self.family()
         if sum(resident(pid) for pid in family) <= limit:
             return False
