@@ -10,6 +10,7 @@ from itertools import groupby
 from autograder import gradebook
 from autograder.course import Course
 from autograder.gradebook import Given
+from autograder.late import Lateness, lateness
 from autograder.model import CellResult, Outcome, Result
 
 NOT_GRADED = "This submission has not been graded yet: run `autograder grade` again."
@@ -35,6 +36,7 @@ class Scored:
 
     result: Result
     scores: tuple[Score, ...]
+    late: Lateness | None = None
 
     @property
     def graded(self) -> bool:
@@ -42,10 +44,20 @@ class Scored:
         return self.result.outcome is Outcome.GRADED
 
     @property
-    def points(self) -> float | None:
+    def earned(self) -> float | None:
         """The sum of the points so far; None for what was not graded, never zero."""
         given = sum(score.points or 0.0 for score in self.scores)
         return given if self.graded else None
+
+    @property
+    def penalty(self) -> float:
+        """The points that lateness costs."""
+        return (self.earned or 0.0) * (self.late.share if self.late else 0.0)
+
+    @property
+    def points(self) -> float | None:
+        """The score so far, less what lateness costs; None for what was not graded."""
+        return None if self.earned is None else self.earned - self.penalty
 
     @property
     def waiting(self) -> float:
@@ -69,8 +81,9 @@ def read_class(course: Course, assignment: str) -> list[Scored]:
     given = gradebook.given(course, assignment)
     journal = (course.root / "results" / assignment).glob("*.json")
     students = {path.stem for path in journal} | set(course.students(assignment))
+    late = lateness(course, assignment, students)
     return [
-        _scored(_result(course, assignment, student), given)
+        _scored(_result(course, assignment, student), given, late.get(student))
         for student in sorted(students)
     ]
 
@@ -85,11 +98,13 @@ def _result(course: Course, assignment: str, student: str) -> Result:
     return found or Result(student, assignment, Outcome.FAILED, reason=NOT_GRADED)
 
 
-def _scored(result: Result, given: Mapping[tuple[str, str], Given]) -> Scored:
+def _scored(
+    result: Result, given: Mapping[tuple[str, str], Given], late: Lateness | None
+) -> Scored:
     pairs = (
         (cell, given.get((result.student, cell.grade_id))) for cell in result.cells
     )
-    return Scored(result, tuple(_score(cell, grade) for cell, grade in pairs))
+    return Scored(result, tuple(_score(cell, grade) for cell, grade in pairs), late)
 
 
 def _score(cell: CellResult, given: Given | None) -> Score:
