@@ -20,6 +20,7 @@ from autograder.released import released_exam
 from autograder.scale.cluster import ClusterWorkers
 from autograder.scale.local import LocalWorkers
 from autograder.scale.task import Task, Workforce, pack, read_result
+from autograder.seeds import seed_for
 
 if TYPE_CHECKING:
     from nbgrader.api import Gradebook
@@ -85,11 +86,6 @@ def workforce_of(exam: Exam, number: int, scheduler: str | None) -> Workforce:
     if scheduler:
         return ClusterWorkers(pack(exam), scheduler)
     return LocalWorkers(pack(exam), number)
-
-
-def seed_for(course: Course, exam: Exam, student: str, seed: int) -> int:
-    """The seed of one student's run."""
-    return seed
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from autograder.cli.frame import (
     positive,
     show,
 )
+from autograder.course import Course
 from autograder.model import Outcome
 from autograder.summary import summary, table
 
@@ -21,6 +22,13 @@ def add_release(command: Command) -> None:
     """release ASSIGNMENT"""
     what = "Check an assignment, and make what students receive."
     made = command("release", run_release, what, "release A1")
+    made.add_argument(
+        "--roster",
+        type=Path,
+        metavar="CSV",
+        help="the class list, for an assignment in which each student has a number: "
+        "write one notebook for each",
+    )
     add_solutions(made)
     add_limits(made)
 
@@ -31,8 +39,23 @@ def run_release(options: argparse.Namespace) -> int:
     path = release(
         options.course, options.assignment, options.solutions, limits_of(options)
     )
-    show(options, {"release": str(path)}, f"Released: {path}")
+    made, said = {"release": str(path)}, f"Released: {path}"
+    if options.roster is not None:
+        paths = release_to_each(options.course, path.stem, options.roster)
+        made["personal"] = [str(each) for each in paths]
+        said += f"\nOne for each of {len(paths)} students: {paths[0].parents[1]}"
+    show(options, made, said)
     return DONE
+
+
+def release_to_each(course: Course, assignment: str, roster: Path) -> list[Path]:
+    """Write a notebook for each student of a class list; return the paths."""
+    from autograder.released import released_exam
+    from autograder.roster import read_roster
+    from autograder.seeds import release_to_each
+
+    students = [person.student for person in read_roster(roster).people]
+    return release_to_each(course, released_exam(course, assignment), students)
 
 
 def add_demo(command: Command) -> None:
