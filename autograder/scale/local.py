@@ -5,6 +5,7 @@ waits for all of them at once, and hands the next task out before it records the
 """
 
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -33,22 +34,28 @@ class WorkersError(Exception):
 
 
 class Worker:
-    """One worker process, with a private folder for what it leaves on the disk."""
+    """One worker process, with a private folder for what it leaves on the disk.
+
+    The worker makes the folder and removes it. If it is killed, we do; if we are, it
+    does.
+    """
 
     def __init__(self) -> None:
-        self.folder = Path(tempfile.mkdtemp(prefix="autograder-"))
-        self.said = self.folder / "stderr"
+        name = f"autograder-{secrets.token_hex(8)}"
+        self.folder = Path(tempfile.gettempdir(), name)
+        # It has no name in any folder, so that nobody needs to remove it.
+        self.said = tempfile.TemporaryFile()  # noqa: SIM115
         self.pipe, its_end = Pipe()
         self.ready = False
         self.task: Task | None = None
         self.deadline = time.monotonic() + GRACE
         command = [sys.executable, "-m", "autograder.scale.worker"]
-        with its_end, self.said.open("wb") as stderr:
+        with its_end:
             self.process = subprocess.Popen(
                 [*command, str(its_end.fileno()), str(os.getpid())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                stderr=stderr,
+                stderr=self.said,
                 env=os.environ | {"TMPDIR": str(self.folder)},
                 pass_fds=[its_end.fileno()],
                 start_new_session=True,
@@ -83,12 +90,14 @@ class Worker:
         if status < 0:
             hint = " (out of memory?)" if -status == signal.SIGKILL else ""
             return f"its process was ended by signal {-status}{hint}"
-        lines = self.said.read_text("utf-8", "replace").strip().splitlines()
+        self.said.seek(0)
+        lines = self.said.read().decode("utf-8", "replace").strip().splitlines()
         return f"its process ended with status {status}: {(lines or ['-'])[-1]}"
 
     def end(self) -> None:
         """Let it put its things away, then make sure; leave no process and no file."""
         self.pipe.close()
+        self.said.close()
         self.process.terminate()
         try:
             self.process.wait(TO_LEAVE)

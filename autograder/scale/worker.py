@@ -4,8 +4,10 @@ It ends when its parent does, however that ends, and takes its engine with it.
 Started as `python -m autograder.scale.worker DESCRIPTOR PARENT` by `local`.
 """
 
+import atexit
 import ctypes
 import os
+import shutil
 import signal
 import sys
 from contextlib import suppress
@@ -17,6 +19,7 @@ SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 
 def main(descriptor: int, parent: int) -> None:
     """Answer each task that comes through the descriptor; the first is the exam."""
+    keep_house(parent)
     end_with(parent)
     from autograder.scale.task import perform
 
@@ -25,6 +28,17 @@ def main(descriptor: int, parent: int) -> None:
         exam = parent_end.recv_bytes()
         while True:
             parent_end.send_bytes(perform(exam, parent_end.recv_bytes()))
+
+
+def keep_house(parent: int) -> None:
+    """Make the folder for temporary files; remove it at the end if nobody else will."""
+    folder = os.environ["TMPDIR"]
+    os.mkdir(folder, 0o700)
+
+    @atexit.register  # the first one: it runs after the engine has ended
+    def leave_nothing() -> None:
+        if os.getppid() != parent:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def end_with(parent: int) -> None:
