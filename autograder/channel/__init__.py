@@ -1,0 +1,29 @@
+"""Judge from outside: a test's process asks the student's over a narrow channel.
+
+`serve` runs in the student's process, `run_test` in the other one, which never runs a
+student's code and takes nothing but plain data.
+"""
+
+from autograder.channel.frames import (
+    Channel,
+    ChannelError,
+    ClosedError,
+    LateError,
+    ProtocolError,
+)
+from autograder.channel.proxies import Handle, Student
+from autograder.channel.student import serve
+from autograder.channel.testing import TestRun, run_test
+
+__all__ = [
+    "Channel",
+    "ChannelError",
+    "ClosedError",
+    "Handle",
+    "LateError",
+    "ProtocolError",
+    "Student",
+    "TestRun",
+    "run_test",
+    "serve",
+]

@@ -1,0 +1,319 @@
+"""Plain values as JSON and bytes: exact types only, and every length is checked.
+
+A scalar stands for itself; everything else is a list that starts with its tag. What is
+no plain value goes to `other`, which each side defines. The bytes of arrays follow
+one another in the order in which they are packed and unpacked.
+"""
+
+import math
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from autograder.channel.frames import ProtocolError, TooLargeError
+
+DEPTH = 32
+ITEMS = 200_000
+TEXT = 1_000_000  # characters
+DIGITS = 10**4000
+DIMS = 16
+LONGEST = 1 << 40  # of one dimension
+MALFORMED = (TypeError, ValueError, ArithmeticError, LookupError, RuntimeError)
+Node = Any
+
+DTYPES = {
+    str(dtype).removeprefix("torch."): dtype
+    for dtype in (
+        *(torch.float16, torch.bfloat16, torch.float32, torch.float64),
+        *(torch.complex64, torch.complex128, torch.bool),
+        *(torch.int8, torch.int16, torch.int32, torch.int64),
+        *(torch.uint8, torch.uint16, torch.uint32, torch.uint64),
+    )
+}
+DTYPE_NAMES = {dtype: name for name, dtype in DTYPES.items()}
+ARRAY_DTYPES = {
+    name: np.dtype(name) for name in DTYPES if name not in ("bfloat16", "bool")
+} | {"bool": np.dtype(bool)}
+ARRAY_NAMES = {dtype: name for name, dtype in ARRAY_DTYPES.items()}
+SCALARS = {
+    kind: np.dtype(kind).name
+    for kind in np.sctypeDict.values()
+    if np.dtype(kind).name in ARRAY_DTYPES
+}
+
+
+class Packer:
+    """Turns one message's values into nodes, and collects their bytes."""
+
+    def __init__(self) -> None:
+        self.buffers: list[Any] = []
+        self.items = 0
+
+    def pack(self, value: Any, depth: int = 0) -> Node:
+        """Return the node of a value.
+
+        Raises TooLargeError for what is too large or too deep.
+        """
+        self.items += 1
+        if self.items > ITEMS:
+            raise TooLargeError("the value has too many parts to be passed on")
+        kind = type(value)
+        if value is None or kind is bool or kind is float:
+            return value
+        if kind is int and -DIGITS < value < DIGITS:
+            return value
+        if kind is str and len(value) <= TEXT:
+            return value
+        if depth >= DEPTH:
+            raise TooLargeError("the value is nested too deeply to be passed on")
+        return getattr(self, PACK.get(kind, "other"))(value, depth)
+
+    def other(self, value: Any, depth: int) -> Node:
+        """Return the node of what is no plain value; each side has its own way."""
+        raise TypeError(f"{type(value).__name__} is no plain value")
+
+    def sequence(self, value: Any, depth: int) -> Node:
+        tag = {list: "l", tuple: "t", set: "set", frozenset: "fset"}[type(value)]
+        return [tag, [self.pack(item, depth + 1) for item in value]]
+
+    def mapping(self, value: Any, depth: int) -> Node:
+        pairs = [
+            [self.pack(key, depth + 1), self.pack(item, depth + 1)]
+            for key, item in value.items()
+        ]
+        return ["od" if type(value) is OrderedDict else "d", pairs]
+
+    def several(self, value: Any, depth: int) -> Node:
+        if type(value) is complex:
+            return ["c", value.real, value.imag]
+        if type(value) is torch.Size:
+            return ["size", *value]
+        tag = "range" if type(value) is range else "slice"
+        bounds = (value.start, value.stop, value.step)
+        return [tag, *(self.pack(bound, depth + 1) for bound in bounds)]
+
+    def named(self, value: Any, depth: int) -> Node:
+        if value is ...:
+            return ["dots"]
+        if type(value) is torch.dtype:
+            return ["dtype", str(value).removeprefix("torch.")]
+        return ["device", str(value)]
+
+    def bytes(self, value: bytes, depth: int) -> Node:
+        self.buffers.append(value)
+        return ["b", len(value)]
+
+    def array(self, value: np.ndarray, depth: int) -> Node:
+        name = ARRAY_NAMES.get(value.dtype)
+        if name is None or value.ndim > DIMS:
+            return self.other(value, depth)
+        self.buffers.append(array_bytes(value))
+        return ["a", name, list(value.shape)]
+
+    def scalar(self, value: np.generic, depth: int) -> Node:
+        self.buffers.append(value.tobytes())
+        return ["s", SCALARS[type(value)]]
+
+    def tensor(self, value: Tensor, depth: int) -> Node:
+        return self.data(value) if is_plain(value) else self.other(value, depth)
+
+    def data(self, value: Tensor) -> Node:
+        """Return the node of a tensor's numbers; its gradient is another's business."""
+        self.buffers.append(tensor_bytes(value))
+        name = DTYPE_NAMES[value.dtype]
+        return ["T", name, list(value.shape), str(value.device)]
+
+
+# By name, because a subclass packs some of them in its own way.
+PACK: dict[type, str] = {
+    **dict.fromkeys((list, tuple, set, frozenset), "sequence"),
+    **dict.fromkeys((dict, OrderedDict), "mapping"),
+    **dict.fromkeys((Tensor, nn.Parameter), "tensor"),
+    **dict.fromkeys(SCALARS, "scalar"),
+    **dict.fromkeys((complex, range, slice, torch.Size), "several"),
+    **dict.fromkeys((torch.dtype, torch.device, type(...)), "named"),
+    bytes: "bytes",
+    np.ndarray: "array",
+}
+
+
+def is_plain(value: Tensor) -> bool:
+    """Whether a tensor is dense numbers of a dtype that may cross."""
+    return (
+        value.layout == torch.strided
+        and value.dtype in DTYPE_NAMES
+        and not value.is_meta
+        and not value.is_nested
+        and value.ndim <= DIMS
+    )
+
+
+def tensor_bytes(value: Tensor) -> np.ndarray:
+    """Return a dense tensor's numbers as bytes on the CPU, without a copy if it can."""
+    value = Tensor.detach(value).resolve_conj().resolve_neg().cpu().contiguous()
+    return value.reshape(-1).view(torch.uint8).numpy()
+
+
+def array_bytes(value: np.ndarray) -> np.ndarray:
+    """Return an array's numbers as bytes, without a copy if it can."""
+    return np.array(value, order="C", copy=None).reshape(-1).view(np.uint8)
+
+
+class Unpacker:
+    """Turns the nodes of one message back into values; strict, it trusts nothing.
+
+    Every wrong node, length or dtype raises ProtocolError.
+    """
+
+    def __init__(self, body: memoryview) -> None:
+        self.body = body
+        self.used = 0
+        self.items = 0
+
+    def unpack(self, node: Node, depth: int = 0) -> Any:
+        """Return the value of a node."""
+        self.items += 1
+        if self.items > 2 * ITEMS or depth > DEPTH + 1:
+            raise ProtocolError("a value is too large")
+        if node is None or type(node) in (bool, float, int, str):
+            return node
+        if type(node) is not list or not node or type(node[0]) is not str:
+            raise ProtocolError("a value has no tag")
+        tag, *rest = node
+        unpack = UNPACK.get(tag)
+        try:
+            if unpack is None:
+                return self.other(tag, rest, depth)
+            return unpack(self, tag, rest, depth)
+        except (
+            TypeError,
+            ValueError,
+            LookupError,
+            RuntimeError,
+            OverflowError,
+        ) as error:
+            raise ProtocolError(f"a value of kind {tag[:10]!r} is malformed") from error
+
+    def other(self, tag: str, rest: list[Node], depth: int) -> Any:
+        """Return the value of a node that is none of the plain ones."""
+        raise ProtocolError("a value has an unknown tag")
+
+    def finish(self) -> None:
+        """Raise ProtocolError unless all bytes were used."""
+        if self.used != len(self.body):
+            raise ProtocolError("a message has bytes that nothing uses")
+
+    def take(self, size: int) -> memoryview:
+        if size > len(self.body) - self.used:
+            raise ProtocolError("a message has too few bytes")
+        self.used += size
+        return self.body[self.used - size : self.used]
+
+    def sequence(self, tag: str, rest: list[Node], depth: int) -> Any:
+        (items,) = rest
+        kind = {"l": list, "t": tuple, "set": set, "fset": frozenset}[tag]
+        return kind([self.unpack(item, depth + 1) for item in exact(items, list)])
+
+    def mapping(self, tag: str, rest: list[Node], depth: int) -> Any:
+        (pairs,) = rest
+        found = OrderedDict() if tag == "od" else {}
+        for key, item in exact(pairs, list):
+            name = self.unpack(key, depth + 1)
+            found[name] = self.unpack(item, depth + 1)
+        return found
+
+    def numbers(self, kind: type, rest: list[Node]) -> list[Any]:
+        return [exact(item, kind) for item in rest]
+
+    def bytes(self, tag: str, rest: list[Node], depth: int) -> bytes:
+        (size,) = rest
+        return bytes(self.take(natural(size)))
+
+    def array(self, tag: str, rest: list[Node], depth: int) -> np.ndarray:
+        name, shape = rest
+        return self.filled(ARRAY_DTYPES.get(exact(name, str)), shape)
+
+    def scalar(self, tag: str, rest: list[Node], depth: int) -> np.generic:
+        (name,) = rest
+        return self.filled(ARRAY_DTYPES.get(exact(name, str)), [])[()]
+
+    def filled(self, dtype: np.dtype | None, shape: Node) -> np.ndarray:
+        if dtype is None:
+            raise ProtocolError("an array has an unknown dtype")
+        shape = checked_shape(shape)
+        raw = self.take(math.prod(shape) * dtype.itemsize)
+        array = np.frombuffer(raw, np.uint8).copy()
+        if dtype.kind == "b" and array.size and array.max() > 1:
+            raise ProtocolError("a truth value is neither 0 nor 1")
+        return array.view(dtype).reshape(shape)
+
+    def tensor(self, tag: str, rest: list[Node], depth: int) -> Tensor:
+        name, shape, device = rest
+        dtype = DTYPES.get(exact(name, str))
+        if dtype is None:
+            raise ProtocolError("a tensor has an unknown dtype")
+        shape = checked_shape(shape)
+        raw = self.take(math.prod(shape) * dtype.itemsize)
+        data = np.frombuffer(raw, np.uint8).copy()
+        if dtype is torch.bool and data.size and data.max() > 1:
+            raise ProtocolError("a truth value is neither 0 nor 1")
+        value = torch.from_numpy(data).view(dtype).reshape(shape)
+        place = available(exact(device, str))
+        return value if place is None else value.to(place)
+
+
+def exact(value: Any, kind: type) -> Any:
+    """Return a value of exactly this type; ProtocolError if it is another."""
+    if type(value) is not kind:
+        raise ProtocolError(
+            f"a message has something else where {kind.__name__} is due"
+        )
+    return value
+
+
+def natural(value: Any, limit: int = LONGEST) -> int:
+    """Return a whole number from 0 to `limit`; ProtocolError if it is none."""
+    if not 0 <= exact(value, int) <= limit:
+        raise ProtocolError("a message has a number out of range")
+    return value
+
+
+def checked_shape(shape: Node) -> list[int]:
+    """Return the dimensions of an array, of which there are few."""
+    if len(exact(shape, list)) > DIMS:
+        raise ProtocolError("an array has too many dimensions")
+    return [natural(size) for size in shape]
+
+
+def available(device: str) -> torch.device | None:
+    """Return the device if it is a GPU that is here, else None: the CPU will do."""
+    if device == "cpu" or not torch.cuda.is_available():
+        return None
+    kind, _, index = device.partition(":")
+    if kind != "cuda" or (index and not index.isdecimal()):
+        return None
+    here = int(index or 0) < torch.cuda.device_count()
+    return torch.device(device) if here else None
+
+
+UNPACK: dict[str, Callable[[Unpacker, str, list[Node], int], Any]] = {
+    **dict.fromkeys(("l", "t", "set", "fset"), Unpacker.sequence),
+    **dict.fromkeys(("d", "od"), Unpacker.mapping),
+    "b": Unpacker.bytes,
+    "a": Unpacker.array,
+    "s": Unpacker.scalar,
+    "T": Unpacker.tensor,
+    "c": lambda self, _, rest, __: complex(*self.numbers(float, rest)),
+    "range": lambda self, _, rest, __: range(*self.numbers(int, rest)),
+    "slice": lambda self, _, rest, depth: slice(
+        *(self.unpack(item, depth + 1) for item in rest)
+    ),
+    "dots": lambda *_: ...,
+    "size": lambda self, _, rest, __: torch.Size(self.numbers(int, rest)),
+    "dtype": lambda self, _, rest, __: DTYPES[exact(rest[0], str)],
+    "device": lambda self, _, rest, __: torch.device(exact(rest[0], str)),
+}

@@ -1,0 +1,374 @@
+"""One side of the channel: asks the other one, and answers it while it waits.
+
+The two sides speak the same language. A question is an operation on packed values; the
+side that answers may ask back before it does, to any depth up to DEPTH.
+"""
+
+import weakref
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from autograder.channel.codec import Node, Packer, Unpacker, exact, is_plain, natural
+from autograder.channel.errors import describe, rebuild
+from autograder.channel.frames import (
+    Channel,
+    ChannelError,
+    ProtocolError,
+    TooLargeError,
+)
+from autograder.channel.gradients import Lease, Link, leaves_of, pull_back
+from autograder.channel.twins import CLEARED, Twins, make_leaf, write
+
+DEPTH = 20
+MOST = 100_000  # questions of the other side while one answer is awaited
+
+QUESTION = {"n", "in", "op", "tree", "twins", "gone", "free", "drop", "around"}
+ANSWER = {"n", "tree", "error", "twins", "gone", "free", "graph", "changed"}
+
+
+class Graph:
+    """What a call left behind for the way back."""
+
+    def __init__(self, outputs: list[Tensor], leaves: list[Tensor]) -> None:
+        self.outputs, self.leaves = outputs, leaves
+
+
+class PeerPacker(Packer):
+    """Packs tensors with their gradients, and objects as each side wants it."""
+
+    def __init__(self, peer: "Peer") -> None:
+        super().__init__()
+        self.peer = peer
+
+    def other(self, value: Any, depth: int) -> Node:
+        return self.peer.pack_other(value, self, depth)
+
+    def tensor(self, value: Tensor, depth: int) -> Node:
+        if not is_plain(value):
+            return self.other(value, depth)
+        leaf = value.is_leaf
+        if leaf and (value.requires_grad or type(value) is torch.nn.Parameter):
+            return ["W", self.peer.twins.number(value)]
+        if value.requires_grad:
+            return self.attached(value)
+        return self.detached(value, depth)
+
+    def attached(self, value: Tensor) -> Node:
+        """Pack a tensor in the middle of a graph."""
+        raise NotImplementedError
+
+    def detached(self, value: Tensor, depth: int) -> Node:
+        """Pack a tensor without a gradient."""
+        return self.data(value)
+
+
+class QuestionPacker(PeerPacker):
+    """Packs what is handed to the other side: tensors keep their way back here."""
+
+    def __init__(self, peer: "Peer") -> None:
+        super().__init__(peer)
+        self.slots: dict[int, int] = {}  # of id(value)
+        self.given: list[Any] = []
+
+    def attached(self, value: Tensor) -> Node:
+        return self.once(value, lambda: self.anchored(value))
+
+    def anchored(self, value: Tensor) -> Node:
+        return ["A", self.peer.twins.anchor(value), self.data(value)]
+
+    def detached(self, value: Tensor, depth: int) -> Node:
+        return self.once(value, lambda: self.data(value))
+
+    def array(self, value: Any, depth: int) -> Node:
+        return self.once(value, lambda: Packer.array(self, value, depth))
+
+    def once(self, value: Any, pack: Any) -> Node:
+        """Pack the same object once, so that the other side has one object too."""
+        slot = self.slots.get(id(value))
+        if slot is not None:
+            return ["again", slot]
+        self.slots[id(value)] = len(self.given)
+        self.given.append(value)
+        return ["slot", pack()]
+
+
+class AnswerPacker(PeerPacker):
+    """Packs results; those in the middle of a graph are listed as its outputs."""
+
+    def __init__(self, peer: "Peer") -> None:
+        super().__init__(peer)
+        self.outputs: list[Tensor] = []
+
+    def attached(self, value: Tensor) -> Node:
+        for index, output in enumerate(self.outputs):
+            if output is value:
+                return ["G", index]
+        self.outputs.append(value)
+        return ["G", len(self.outputs) - 1]
+
+
+class PeerUnpacker(Unpacker):
+    """Unpacks one message: twins first, then what refers to them."""
+
+    def __init__(self, peer: "Peer", body: memoryview) -> None:
+        super().__init__(body)
+        self.peer = peer
+        self.slots: list[Any] = []
+        self.raw: list[memoryview] = []
+        self.kept: list[Tensor] = []  # until the message has been read
+        self.outputs: tuple[Tensor, ...] = ()
+
+    def other(self, tag: str, rest: list[Node], depth: int) -> Any:
+        if tag == "W":
+            return self.peer.twin(rest[0])
+        if tag == "G":
+            return self.outputs[natural(rest[0], len(self.outputs) - 1)]
+        if tag == "A":
+            return self.anchored(*rest)
+        if tag == "again":
+            return self.slots[natural(rest[0], len(self.slots) - 1)]
+        if tag == "slot":
+            start = self.used
+            self.slots.append(value := self.unpack(rest[0], depth))
+            self.raw.append(self.body[start : self.used])
+            return value
+        return self.peer.unpack_other(tag, rest, self, depth)
+
+    def anchored(self, number: Any, node: Node) -> Tensor:
+        """Return a tensor that leads back to the asking side's tensor."""
+        leaf = self.plain_tensor(node).requires_grad_()
+        self.peer.twins.add(self.peer.foreign(number), leaf, keep=False)
+        with torch.enable_grad():
+            return leaf.clone()
+
+    def plain_tensor(self, node: Node) -> Tensor:
+        """Return the tensor of a node that must be one."""
+        if type(node) is not list or node[:1] != ["T"]:
+            raise ProtocolError("a message has something else where a tensor is due")
+        return self.unpack(node)
+
+
+class Peer:
+    """What both sides do; Student (the test's side) and Server complete it."""
+
+    def __init__(self, channel: Channel, sign: int, keeps: bool) -> None:
+        self.channel = channel
+        self.twins = Twins(sign, keeps)
+        self.graphs: dict[int, Graph] = {}
+        self.freed: list[int] = []
+        self.last_graph = self.depth = self.asked = 0
+        self.open: list[Any] = []  # the other side's unanswered questions
+        self.proxies: Any = weakref.WeakValueDictionary()
+
+    def ask(self, op: str, *parts: Any) -> Any:
+        """Ask the other side and return its answer, or raise the exception in it."""
+        packer = QuestionPacker(self)
+        tree = packer.pack(parts)
+        token = self.token()
+        header = {"n": token, "op": op, "tree": tree}
+        if self.open:
+            header["in"] = self.open[-1]
+        around = Packer()
+        header |= self.question_extras(around)
+        self.send(header, around.buffers, packer)
+        for _ in range(MOST):
+            reply, body = self.channel.receive()
+            if type(reply) is not dict:
+                raise ProtocolError("a message is no object")
+            if "op" not in reply:
+                return self.read_answer(token, reply, body, packer.given)
+            if reply.get("in") != token:
+                raise ProtocolError("a question belongs to no open call")
+            self.answer(reply, body)
+        raise ProtocolError("a call asked back too often")
+
+    def send(self, header: dict[str, Any], first: list, packer: Packer) -> None:
+        """Send a message with the news of tensors that both sides have."""
+        news = Packer()
+        entries, changed = self.twins.changes(news)
+        if entries:
+            header["twins"] = entries
+        if gone := self.twins.take_gone():
+            header["gone"] = gone
+        if self.freed:
+            header["free"] = self.freed[:]
+            self.freed.clear()
+        self.channel.send(header, [*first, *news.buffers, *packer.buffers])
+        for twin in changed:
+            if twin.hold() is not None:
+                twin.remember()
+
+    def read_answer(
+        self, token: Any, reply: dict, body: memoryview, given: list[Any]
+    ) -> Any:
+        """Return the value of an answer to this question, or raise its exception."""
+        if not reply.keys() <= ANSWER or reply.get("n") != token:
+            raise ProtocolError("an answer belongs to no open question")
+        if ("tree" in reply) == ("error" in reply):
+            raise ProtocolError("an answer has no value")
+        unpacker = PeerUnpacker(self, body)
+        self.read_news(reply, unpacker)
+        if "graph" in reply:
+            unpacker.outputs = self.linked(unpacker, reply["graph"])
+        for slot, node in pairs(reply.get("changed", [])):
+            value = given[natural(slot, len(given) - 1)]
+            self.argument_changed(value, unpacker.unpack(node))
+        if "error" in reply:
+            unpacker.finish()
+            raise self.error(reply["error"])
+        value = unpacker.unpack(reply["tree"])
+        unpacker.finish()
+        return value
+
+    def read_news(self, header: dict, unpacker: PeerUnpacker) -> None:
+        """Take in what the other side says of shared tensors and old graphs."""
+        for line in exact(header.get("twins", []), list):
+            if len(exact(line, list)) != 5:
+                raise ProtocolError("the news of a tensor is malformed")
+            self.read_twin(unpacker, *line)
+        self.twins.forget(exact(header.get("gone", []), list))
+        for number in exact(header.get("free", []), list):
+            self.graphs.pop(natural(number), None)
+
+    def read_twin(
+        self,
+        unpacker: PeerUnpacker,
+        number: Any,
+        parameter: Any,
+        requires_grad: Any,
+        value: Node,
+        grad: Node,
+    ) -> None:
+        """Make or change this side's copy of one tensor."""
+        exact(parameter, bool)
+        exact(requires_grad, bool)
+        value = None if value is None else unpacker.plain_tensor(value)
+        if grad not in (None, CLEARED):
+            grad = unpacker.plain_tensor(grad)
+        known = self.twins.twins.get(number) if type(number) is int else None
+        tensor = known.hold() if known else None
+        if tensor is None and value is not None:
+            tensor = make_leaf(value, parameter, requires_grad)
+            known = self.twins.add(self.foreign(number), tensor, self.twins.keeps)
+            known.synced = True
+            unpacker.kept.append(tensor)
+        elif tensor is None or not known.synced:
+            raise ProtocolError("a tensor has an unknown number")
+        elif not self.may_write(number, tensor, value):
+            return
+        elif value is not None:
+            write(tensor, value)
+        tensor.requires_grad_(requires_grad)
+        if grad is not None:
+            tensor.grad = grad if isinstance(grad, Tensor) else None
+        known.remember()
+
+    def linked(self, unpacker: PeerUnpacker, graph: Node) -> tuple[Tensor, ...]:
+        """Return results that lead back to this side's tensors through the channel."""
+        number, nodes, inputs = exact(graph, list)
+        values = [unpacker.plain_tensor(node) for node in exact(nodes, list)]
+        sources = [self.twins.tensor(source) for source in exact(inputs, list)]
+        lease = Lease(natural(number), self.freed)
+        with torch.enable_grad():
+            return Link.apply(self, lease, values, *sources)
+
+    def vjp(
+        self, number: int, grads: list[Tensor | None], like: list[tuple]
+    ) -> list[Tensor | None]:
+        """Go backward through a graph of the other side."""
+        found = self.ask("vjp", number, grads)
+        if type(found) is not list or len(found) != len(like):
+            raise ProtocolError("a gradient is missing")
+        for grad, expected in zip(found, like, strict=True):
+            fits = grad is None or (
+                type(grad) is Tensor and (grad.shape, grad.dtype) == expected
+            )
+            if not fits:
+                raise ProtocolError("a gradient has another shape than its tensor")
+        return found
+
+    def answer(self, question: dict, body: memoryview) -> None:
+        """Do what the other side asks and send the result, or the exception."""
+        token = question.get("n")
+        self.depth += 1
+        self.open.append(token)
+        try:
+            header, packer = self.evaluate(question, body)
+            self.reply(token, header, packer)
+        except ChannelError:
+            raise
+        except BaseException as error:
+            self.reply(token, {"error": self.describe(error)}, Packer())
+        finally:
+            self.depth -= 1
+            self.open.pop()
+
+    def reply(self, token: Any, header: dict, packer: Packer) -> None:
+        try:
+            self.send({"n": token, **header}, [], packer)
+        except TooLargeError as error:
+            self.send({"n": token, "error": describe(error)}, [], Packer())
+
+    def evaluate(self, question: dict, body: memoryview) -> tuple[dict, Packer]:
+        """Return an answer's header, and the packer that has its bytes."""
+        if not question.keys() <= QUESTION:
+            raise ProtocolError("a question has unknown parts")
+        unpacker = PeerUnpacker(self, body)
+        grad = self.surround(question, unpacker)
+        self.read_news(question, unpacker)
+        parts = exact(unpacker.unpack(question.get("tree")), tuple)
+        unpacker.finish()
+        self.read_drops(question)
+        if self.depth > DEPTH:
+            raise RecursionError("functions of test and answer call each other deeply")
+        with torch.set_grad_enabled(grad):
+            result = self.perform(question.get("op"), parts)
+        return self.pack_answer(result, unpacker)
+
+    def pack_answer(
+        self, result: Any, unpacker: PeerUnpacker
+    ) -> tuple[dict[str, Any], Packer]:
+        packer = AnswerPacker(self)
+        header: dict[str, Any] = {"tree": packer.pack(result)}
+        first = Packer()
+        if packer.outputs:
+            leaves = leaves_of(packer.outputs)
+            nodes = [first.data(value) for value in packer.outputs]
+            numbers = [self.twins.number(leaf) for leaf in leaves]
+            self.last_graph += 1
+            self.graphs[self.last_graph] = Graph(packer.outputs, leaves)
+            header["graph"] = [self.last_graph, nodes, numbers]
+        header |= self.answer_extras(unpacker, first)
+        packer.buffers[:0] = first.buffers
+        return header, packer
+
+    def perform_vjp(self, number: Any, grads: list[Tensor | None]) -> Any:
+        """Go backward through a graph of this side."""
+        graph = self.graphs.get(number)
+        if graph is None or len(exact(grads, list)) != len(graph.outputs):
+            raise ProtocolError("a graph has an unknown number")
+        return pull_back(graph.outputs, graph.leaves, grads)
+
+    def foreign(self, number: Any) -> int:
+        """Return a number that the other side gave; ProtocolError if it could not."""
+        if type(number) is not int or number * self.twins.sign >= 0:
+            raise ProtocolError("a tensor has an impossible number")
+        return number
+
+    def error(self, described: Any) -> Exception:
+        """Return the exception that the other side described."""
+        return rebuild(described)
+
+    def describe(self, error: BaseException) -> Any:
+        """Describe an exception of this side."""
+        return describe(error)
+
+
+def pairs(value: Any) -> list[list[Any]]:
+    """Return a list of pairs; ProtocolError if it is none."""
+    for pair in exact(value, list):
+        if len(exact(pair, list)) != 2:
+            raise ProtocolError("a pair is malformed")
+    return value

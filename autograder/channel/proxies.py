@@ -1,0 +1,370 @@
+"""The test's side: a student's names, fetched over the channel, and stand-ins for them.
+
+No method that a student wrote ever runs in this process. What arrives is plain data,
+or a Handle: a number of an object over there, which can be called and looked into, and
+refuses whatever could be taken for an answer (comparison, truth, arithmetic).
+"""
+
+import contextlib
+import secrets
+import sys
+import time
+import weakref
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+import torch
+from torch import Tensor, nn
+
+from autograder.channel.codec import Node, Packer, exact, natural
+from autograder.channel.errors import describe, rebuild
+from autograder.channel.frames import (
+    Channel,
+    ChannelError,
+    ClosedError,
+    LateError,
+    ProtocolError,
+    TooLargeError,
+)
+from autograder.channel.given import OPAQUE, Given
+from autograder.channel.peer import Peer, PeerPacker, PeerUnpacker
+from autograder.channel.surroundings import Surroundings
+
+HANDLES = 100_000
+KINDS = 200  # names of student's classes that are told apart
+LIBRARIES = ("torch.nn.modules.", "torch.distributions.", "torch.optim.")
+
+
+class Handle:
+    """A student's object: it stays with the student, this is its number.
+
+    Calls, attributes, items, len() and iteration ask the student's process. isinstance
+    knows a torch module, distribution or optimiser, as the student's process says.
+    """
+
+    __slots__ = ("__remote__", "__weakref__")
+    __array_ufunc__ = None
+
+    @property
+    def __class__(self) -> type:
+        return self.__remote__.library or type(self)
+
+    def __call__(self, *args: Any, **options: Any) -> Any:
+        return self.__remote__.ask("call", self, args, options)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(f"a student's object shows no {name}")
+        return named(self.__remote__.ask("getattr", self, name), name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name.startswith("__") and name.endswith("__"):
+            raise AttributeError(f"a student's object shows no {name}")
+        self.__remote__.ask("setattr", self, name, value)
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.__remote__.ask("getitem", self, key)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        self.__remote__.ask("setitem", self, key, value)
+
+    def __len__(self) -> int:
+        with self.__remote__.student.final():
+            return natural(self.__remote__.ask("len", self))
+
+    def __iter__(self) -> Iterator[Any]:
+        with self.__remote__.student.final():
+            return iter(exact(self.__remote__.ask("iter", self), list))
+
+    def __copy__(self) -> Any:
+        return self.__remote__.ask("copy", self)
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        return self.__remote__.ask("deepcopy", self)
+
+    def __repr__(self) -> str:
+        return f"<a student's object of type {type(self).__name__}>"
+
+    def __bool__(self) -> NoReturn:
+        raise TypeError(f"{self!r} is neither true nor false")
+
+    def __eq__(self, other: object) -> NoReturn:
+        raise TypeError(f"{self!r} cannot be compared")
+
+    def __array__(self, *args: Any, **options: Any) -> NoReturn:
+        raise TypeError(f"{self!r} is no array")
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        raise TypeError(f"{self!r} cannot be pickled")
+
+    __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __eq__
+    __contains__ = __eq__
+    __hash__ = object.__hash__
+
+    def __del__(self) -> None:
+        with contextlib.suppress(AttributeError):
+            self.__remote__.drop()
+
+
+class Reference:
+    """What a Handle knows: its number, how often it arrived, and whom to ask."""
+
+    def __init__(self, student: "Student", number: int, library: type | None) -> None:
+        self.student, self.number, self.library = student, number, library
+        self.times = 0
+        self.name = ""  # under which the test found it
+
+    def ask(self, op: str, *parts: Any) -> Any:
+        return self.student.ask(op, *parts)
+
+    def drop(self) -> None:
+        self.student.dropped.append([self.number, self.times])
+
+
+def named(value: Any, name: str) -> Any:
+    """Note the name under which the test found an object; return the object."""
+    if issubclass(type(value), Handle) and not value.__remote__.name:
+        value.__remote__.name = name
+    return value
+
+
+class Student(Peer):
+    """The student's process as a test sees it.
+
+    `lost` is None, or says why the process cannot be asked any more: "died" (it has
+    ended), "time" (it did not answer in time) or "protocol" (it broke the rules).
+    """
+
+    def __init__(self, channel: Channel, seconds: float | None = None) -> None:
+        super().__init__(channel, sign=1, keeps=True)
+        self.lost: str | None = None
+        self.surroundings = Surroundings()
+        self.given = Given()
+        self.handles: Any = weakref.WeakValueDictionary()
+        self.dropped: list[list[int]] = []
+        self.kinds: dict[str, type] = {}
+        self.calling: list[str] = []
+        self.protect = False
+        self.changed_arguments = False
+        self.raised: dict[int, BaseException] = {}
+        self.limit(seconds)
+
+    def limit(self, seconds: float | None) -> None:
+        """Bound all waiting from now on; None lifts the bound."""
+        self.channel.deadline = None if seconds is None else time.monotonic() + seconds
+
+    def close(self) -> None:
+        """Close the channel; the student's side then ends serving."""
+        self.channel.close()
+
+    def names(self) -> frozenset[str]:
+        """Return the names that the student's namespace has, modules included."""
+        with self.final():
+            found = exact(self.ask("names"), list)
+            return frozenset(exact(name, str) for name in found)
+
+    def fetch(self, name: str) -> Any:
+        """Return a student's value, or a Handle; KeyError if there is none."""
+        return self.fetch_all([name])[name]
+
+    def fetch_all(self, names: list[str]) -> dict[str, Any]:
+        """Return the values of those names that the student defined."""
+        with self.final():
+            found = exact(self.ask("fetch", names), dict)
+            if not found.keys() <= set(names):
+                raise ProtocolError("a name arrived that was not asked for")
+        return {name: named(value, name) for name, value in found.items()}
+
+    def ask(self, op: str, *parts: Any) -> Any:
+        """Ask the student's process; whatever goes wrong with that is final."""
+        if self.lost:
+            raise ClosedError
+        self.calling.append(name_of(parts[0]) if op == "call" else "")
+        try:
+            with self.final():
+                return super().ask(op, *parts)
+        except TooLargeError:
+            self.surroundings = Surroundings()  # what was to be told was not sent
+            raise
+        finally:
+            self.calling.pop()
+
+    @contextlib.contextmanager
+    def final(self) -> Iterator[None]:
+        """Note that the student's process is lost when what is inside finds it so."""
+        try:
+            yield
+        except ChannelError as error:
+            reasons = {ClosedError: "died", LateError: "time"}
+            self.lost = self.lost or reasons.get(type(error), "protocol")
+            raise
+
+    def vjp(self, number: int, grads: list[Any], like: list[tuple]) -> list[Any]:
+        """Go backward through a graph of the student's process."""
+        with self.final():
+            return super().vjp(number, grads, like)
+
+    def over(self) -> None:
+        """Tell the student's side that this test is over."""
+        self.ask("over")
+
+    def token(self) -> str:
+        return secrets.token_hex(8)
+
+    def question_extras(self, around: Packer) -> dict[str, Any]:
+        extras: dict[str, Any] = {"around": self.surroundings.changes(around)}
+        if self.dropped:
+            extras["drop"], self.dropped = self.dropped, []
+        return extras
+
+    def answer_extras(self, unpacker: PeerUnpacker, first: Packer) -> dict[str, Any]:
+        return {}
+
+    def surround(self, question: dict, unpacker: PeerUnpacker) -> bool:
+        return exact(question.get("around"), bool)
+
+    def read_drops(self, question: dict) -> None:
+        if "drop" in question:
+            raise ProtocolError("a student cannot drop the test's objects")
+
+    def twin(self, number: Any) -> Tensor:
+        return self.twins.tensor(number)
+
+    def may_write(self, number: int, tensor: Tensor, value: Tensor | None) -> bool:
+        """Whether the student's side may change this side's copy of a tensor."""
+        if number < 0:
+            return True
+        same = value is None or (value.shape, value.dtype) == (
+            tensor.shape,
+            tensor.dtype,
+        )
+        if isinstance(tensor, nn.Parameter) and same:
+            return True
+        if value is not None:
+            self.argument_changed(tensor, value)
+        return False
+
+    def argument_changed(self, value: Any, new: Any) -> None:
+        """Write into a test's argument what the student's function wrote into it."""
+        meant = bool(self.calling) and self.calling[-1].endswith("_")
+        self.changed_arguments |= not meant
+        if self.protect and not meant:
+            return
+        if type(new) is not type(value) or new.shape != value.shape:
+            raise TypeError("The function changed the shape or the type of its input.")
+        if isinstance(value, Tensor):
+            with torch.no_grad():
+                value.copy_(new)
+        else:
+            value[...] = new
+
+    def pack_other(self, value: Any, packer: PeerPacker, depth: int) -> Node:
+        if issubclass(type(value), Handle):
+            reference = value.__remote__
+            if reference.student is not self:
+                raise TypeError("This object is another process's: make it anew here.")
+            return ["yours", reference.number]
+        return self.given.pack(value, packer, depth)
+
+    def unpack_other(
+        self, tag: str, rest: list[Node], unpacker: PeerUnpacker, depth: int
+    ) -> Any:
+        """Return a handle, or the test's own object; nothing else may come."""
+        if tag == "yours":
+            (number,) = rest
+            if type(number) is not int or number not in self.given.shown:
+                raise ProtocolError("an object has an unknown number")
+            return self.given.shown[number]
+        if tag != "mine":
+            raise ProtocolError("a value has an unknown tag")
+        return self.handle(*rest)
+
+    def handle(self, number: Any, kind: Any, library: Any) -> Handle:
+        """Return the handle of a student's object, the same one as long as it lives."""
+        number = natural(number)
+        handle = self.handles.get(number)
+        if handle is None:
+            if len(self.handles) >= HANDLES:
+                raise ProtocolError("too many objects arrived")
+            handle = object.__new__(self.kind(exact(kind, str)))
+            reference = Reference(self, number, library_class(library))
+            object.__setattr__(handle, "__remote__", reference)
+            self.handles[number] = handle
+        handle.__remote__.times += 1
+        return handle
+
+    def kind(self, name: str) -> type:
+        """Return the class of handles for a student's class of this name."""
+        if not name.isidentifier() or len(name) > 40 or len(self.kinds) >= KINDS:
+            return Handle
+        if name not in self.kinds:
+            self.kinds[name] = type(name, (Handle,), {"__slots__": ()})
+        return self.kinds[name]
+
+    def perform(self, op: Any, parts: tuple) -> Any:
+        """Do what a student's function may ask for while the test waits for it."""
+        perform = PERFORM.get(op) if type(op) is str else None
+        if perform is None:
+            raise ProtocolError("a question is of no known kind")
+        return perform(self, *parts)
+
+    def own(self, value: Any) -> Any:
+        """Return an object that the student may use; ProtocolError otherwise."""
+        if id(value) not in self.given.numbers or issubclass(type(value), Handle):
+            raise ProtocolError("an object was never handed over")
+        return value
+
+    def look(self, value: Any, name: str) -> Any:
+        """Return a public attribute of an object that the test handed over."""
+        if exact(name, str).startswith("_") or isinstance(self.own(value), OPAQUE):
+            raise AttributeError(name[:40])
+        return getattr(value, name)
+
+    def step(self, iterator: Any) -> list[Any]:
+        """Return the next item of the test's iterator, nothing at its end."""
+        return [item] if (item := next(self.own(iterator), self)) is not self else []
+
+    def tensor_of(self, number: Any) -> list[Any]:
+        """Return what makes a new copy of a shared tensor."""
+        tensor = self.twins.tensor(number)
+        plain = Tensor.detach(tensor)
+        return [plain, isinstance(tensor, nn.Parameter), tensor.requires_grad]
+
+    def describe(self, error: BaseException) -> Any:
+        """Describe the test's own exception; it comes back as itself."""
+        number = len(self.raised) + 1
+        self.raised[number] = error
+        name, text = describe(error)
+        if isinstance(error, AssertionError):  # its text may hold the right answer
+            text = "the test's own function failed"
+        return [name, text, number]
+
+    def error(self, described: Any) -> Exception:
+        if type(described) is list and len(described) == 3:
+            number = described.pop()
+            if type(number) is int and number in self.raised:
+                return self.raised[number]
+        return rebuild(described)
+
+
+def name_of(value: Any) -> str:
+    """Return the name under which the test found a student's function."""
+    return value.__remote__.name if issubclass(type(value), Handle) else ""
+
+
+def library_class(name: Any) -> type | None:
+    """Return the library class that a student's process names, if it may."""
+    if type(name) is not str or not name.startswith(LIBRARIES):
+        return None
+    module, _, qualname = name.partition(":")
+    found = getattr(sys.modules.get(module), qualname, None)
+    return found if isinstance(found, type) else None
+
+
+PERFORM: dict[str, Callable[..., Any]] = {
+    "call": lambda student, value, args, options: student.own(value)(*args, **options),
+    "getattr": Student.look,
+    "next": Student.step,
+    "vjp": Student.perform_vjp,
+    "tensor": Student.tensor_of,
+}
