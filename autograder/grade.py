@@ -1,22 +1,27 @@
 """Grade a class: only what is new or changed, on several workers, safe to interrupt."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
 from autograder.collect import read_submission
-from autograder.course import Course, alone
+from autograder.course import Course, alone, write_whole
+from autograder.course_file import NAME as COURSE_FILE
 from autograder.exam import Exam
 from autograder.gradebook import entered, holds
 from autograder.judge import result_key
+from autograder.late import enter_penalties
 from autograder.model import CourseError, Limits, Outcome, Result
 from autograder.notebook_file import one_line
 from autograder.record import record
 from autograder.released import released_exam
+from autograder.sandbox import best_tier
 from autograder.scale.cluster import ClusterWorkers
 from autograder.scale.local import LocalWorkers
 from autograder.scale.task import Task, Workforce, pack, read_result
@@ -36,6 +41,7 @@ def grade(
     force: bool = False,
     limits: Limits | None = None,
     seed: int = 0,
+    unsandboxed: bool = False,
     progress: bool = True,
 ) -> list[Result]:
     """Grade what was collected for an assignment; return all its results, by student.
@@ -43,7 +49,8 @@ def grade(
     A submission whose content, tests and seed are those of its last grade is not
     graded again, unless `force`. `students` names those to grade; all by default.
     `workers` processes grade on this machine, one for each processor by default; or
-    those of the Dask `scheduler` at this address. A KeyboardInterrupt leaves every
+    those of the Dask `scheduler` at this address. `unsandboxed` gives students' code
+    the rights of whoever runs the grader. A KeyboardInterrupt leaves every
     finished grade in place, and the next call continues.
     Raises CourseError when the assignment, a student or the scheduler is not there.
     """
@@ -52,14 +59,19 @@ def grade(
     with alone(course, assignment):
         wanted = collected(course, assignment, students)
         exam = released_exam(course, assignment)
-        grading = Grading(course, exam, limits or Limits(), seed)
+        grading = Grading(course, exam, limits or Limits(), seed, unsandboxed)
         kept = {} if force else grading.unchanged(wanted)
         todo = [student for student in wanted if student not in kept]
         unentered = sorted(set(kept) - entered(course, assignment))
-        if todo or unentered:
+        penalties = Penalties(course, assignment)
+        if todo or unentered or not penalties.entered():
+            if todo and not (scheduler or unsandboxed):
+                best_tier()  # without one nothing is graded, and one sentence says so
             size = workers or len(os.sched_getaffinity(0))
             workforce = workforce_of(exam, min(size, len(todo)), scheduler)
-            kept |= grading.run(todo, unentered, workforce, progress)
+            with course.gradebook() as gradebook, penalties.renewed(gradebook):
+                kept |= grading.enter(unentered, gradebook)
+                kept |= grading.run(todo, gradebook, workforce, progress)
     return [kept[student] for student in wanted]
 
 
@@ -96,12 +108,13 @@ class Grading:
     exam: Exam
     limits: Limits
     seed: int
+    unsandboxed: bool = False
 
     def task(self, student: str) -> Task:
         """What a student handed in, to be graded."""
         submission, note = read_submission(self.course, self.exam.assignment, student)
         seed = seed_for(self.course, self.exam, student, self.seed)
-        return Task(submission, note, seed, self.limits)
+        return Task(submission, note, seed, self.limits, self.unsandboxed)
 
     def unchanged(self, students: Iterable[str]) -> dict[str, Result]:
         """The results that stand: same content, tests and seed, and not failed."""
@@ -115,29 +128,33 @@ class Grading:
                 kept[student] = done
         return kept
 
+    def enter(
+        self, students: Iterable[str], gradebook: "Gradebook"
+    ) -> dict[str, Result]:
+        """Record finished grades that a new gradebook does not hold yet."""
+        results = {}
+        for student in students:
+            done = self.course.result(self.exam.assignment, student)
+            received = self.task(student).submission.received
+            results[student] = self.keep(done, gradebook, received)
+        return results
+
     def run(
         self,
         students: Sequence[str],
-        unentered: Sequence[str],
+        gradebook: "Gradebook",
         workforce: Workforce,
         progress: bool,
     ) -> dict[str, Result]:
-        """Grade these students, and enter what a new gradebook does not hold yet."""
+        """Grade these students, and record each grade as it comes."""
         results = {}
-        with self.course.gradebook() as gradebook:
-            for student in unentered:
-                done = self.course.result(self.exam.assignment, student)
-                received = self.task(student).submission.received
-                results[student] = self.keep(done, gradebook, received)
-            if students:
-                tasks = map(self.task, students)
-                with workforce, bar(len(students), progress) as shown:
-                    for task, answer in workforce.results(tasks):
-                        result = read_result(task, answer, self.exam)
-                        received = task.submission.received
-                        kept = self.keep(result, gradebook, received)
-                        results[result.student] = kept
-                        shown.update()
+        if students:
+            with workforce, bar(len(students), progress) as shown:
+                for task, answer in workforce.results(map(self.task, students)):
+                    result = read_result(task, answer, self.exam)
+                    kept = self.keep(result, gradebook, task.submission.received)
+                    results[result.student] = kept
+                    shown.update()
         return results
 
     def keep(
@@ -155,6 +172,44 @@ class Grading:
             result = replace(result, outcome=Outcome.FAILED, reason=reason)
             self.course.write_result(result)
         return result
+
+
+@dataclass(frozen=True)
+class Penalties:
+    """Whether the gradebook holds the penalties of late work: a kill may come first.
+
+    A file says that they were entered, and by which rules; it goes before a grade is
+    recorded, and comes back after the last.
+    """
+
+    course: Course
+    assignment: str
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.course.root / "results" / f".{self.assignment}.penalties"
+
+    def rules(self) -> bytes:
+        """The hash of the course file."""
+        try:
+            text = (self.course.root / COURSE_FILE).read_bytes()
+        except FileNotFoundError:
+            text = b""
+        return sha256(text).hexdigest().encode("ascii")
+
+    def entered(self) -> bool:
+        """Whether all is in the gradebook."""
+        return self.path.exists() and self.path.read_bytes() == self.rules()
+
+    @contextmanager
+    def renewed(self, gradebook: "Gradebook") -> Iterator[None]:
+        """Enter them after the block has recorded grades."""
+        self.path.unlink(missing_ok=True)
+        yield
+        rules = self.rules()
+        enter_penalties(self.course, self.assignment, gradebook)
+        write_whole(self.path, rules)
 
 
 def bar(total: int, progress: bool) -> tqdm:

@@ -30,6 +30,8 @@ def add_grade(command: Command) -> None:
     )
     made.add_argument("--force", action="store_true", help="grade everything again")
     made.add_argument("--seed", type=int, default=0)
+    said = "run students' code with your own rights: it can read and change all you can"
+    made.add_argument("--no-sandbox", action="store_true", help=said)
     said = "the notebooks need a GPU: let them see it"
     made.add_argument("--gpu", action="store_true", help=said)
     add_limits(made)
@@ -47,6 +49,7 @@ def run_grade(options: argparse.Namespace) -> int:
         force=options.force,
         limits=replace(limits_of(options), gpu=options.gpu),
         seed=options.seed,
+        unsandboxed=options.no_sandbox,
         progress=not options.json,
     )
     assignment, students = graded[0].assignment, {each.student for each in graded}
