@@ -56,16 +56,75 @@ def run_collect(options: argparse.Namespace) -> int:
 
 def add_export(command: Command) -> None:
     """export ASSIGNMENT"""
-    what = "Write the scores as a CSV file."
-    made = command("export", run_export, what, "export A1 -o scores.csv")
+    what = "Write the scores as the file that an LMS imports, or as a plain CSV file."
+    made = command("export", run_export, what, "export A1 --to moodle -o grades.csv")
+    made.add_argument(
+        "--to",
+        choices=("csv", "canvas", "moodle", "nbgrader"),
+        default="csv",
+        help="a plain CSV file (default), the LMS's own class list with the scores in "
+        "it, or what nbgrader's exporter writes",
+    )
     made.add_argument("-o", "--output", type=Path, metavar="FILE")
+    made.add_argument(
+        "--roster",
+        type=Path,
+        metavar="CSV",
+        help="the class list to fill in (default: the one given to collect)",
+    )
+    made.add_argument(
+        "--column", metavar="TITLE", help="Canvas's column, when it is not plain which"
+    )
+    made.add_argument(
+        "--scale",
+        action="store_true",
+        help="turn the scores into the LMS's maximum where it differs",
+    )
+    made.add_argument(
+        "--exporter", metavar="CLASS", help="another exporter of nbgrader's kind"
+    )
 
 
 def run_export(options: argparse.Namespace) -> int:
-    from autograder.export import export_csv
-
     assignment = assignment_of(options)
-    path = options.output or options.course.root / "reports" / f"{assignment}.csv"
-    path = export_csv(options.course, assignment, path)
-    show(options, {"csv": str(path)}, f"Wrote {path}")
-    return DONE
+    reports = options.course.root / "reports"
+    path = options.output or reports / file_name(assignment, options.to)
+    if options.to in ("canvas", "moodle"):
+        return run_send_back(options, assignment, path)
+    from autograder.export import export_csv, export_with_nbgrader
+    from autograder.send_back import unsettled
+
+    if options.to == "nbgrader":
+        export_with_nbgrader(options.course, assignment, path, options.exporter)
+    else:
+        export_csv(options.course, assignment, path)
+    problems = unsettled(options.course, assignment)
+    data = {"csv": str(path), "problems": problems}
+    show(options, data, "\n".join([*problems, f"Wrote {path}"]))
+    return LOOK if problems else DONE
+
+
+def run_send_back(options: argparse.Namespace, assignment: str, path: Path) -> int:
+    """Fill the LMS's class list in."""
+    from autograder.send_back import send_back
+
+    sent = send_back(
+        options.course,
+        assignment,
+        path,
+        options.to,
+        options.roster,
+        options.column,
+        options.scale,
+    )
+    lines = list(sent.problems)
+    if sent.absent:
+        lines.append(f"Handed nothing in, left as they were: {', '.join(sent.absent)}")
+    lines.append(f"Wrote {sent.written} scores into {path}")
+    show(options, asdict(sent) | {"path": str(path)}, "\n".join(lines))
+    return LOOK if sent.problems else DONE
+
+
+def file_name(assignment: str, to: str) -> str:
+    """How the file is called when nobody says so."""
+    return f"{assignment}.csv" if to == "csv" else f"{assignment}-{to}.csv"
