@@ -4,8 +4,10 @@ What travels is bytes. A worker on which no process may be started, or without t
 package, gives no grades: its tasks fail with the reason, and can be tried again.
 """
 
+import logging
 import warnings
 from collections.abc import Iterable, Iterator
+from concurrent.futures import CancelledError
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
@@ -15,6 +17,7 @@ from autograder.scale.task import RETRIES, Lost, Task, perform
 if TYPE_CHECKING:
     from distributed import Client, Future
 
+TALKATIVE = ("distributed", "distributed.client")
 TO_ANSWER = 15.0  # seconds for the scheduler
 AT_ONCE = (
     64  # tasks that wait in the scheduler: what an adaptive cluster sizes itself by
@@ -37,6 +40,8 @@ class ClusterWorkers:
         """Raise CourseError when no scheduler answers."""
         from distributed import Client
 
+        for name in TALKATIVE:  # what they say of a lost scheduler, we say in a line
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         try:
             self.client = Client(self.address, timeout=TO_ANSWER, set_as_default=False)
         except (OSError, ValueError, TimeoutError) as error:
@@ -46,20 +51,30 @@ class ClusterWorkers:
         return self
 
     def __exit__(self, *raised: object) -> None:
-        with suppress(Exception):  # the scheduler may be gone, and the grades are kept
+        with suppress(OSError, TimeoutError, CancelledError):  # it may have ended
             self.client.cancel(list(self.open), force=True)
-        self.client.close(timeout=TO_ANSWER)
+        with suppress(OSError, TimeoutError, CancelledError):
+            self.client.close(timeout=TO_ANSWER)
 
     def results(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, bytes | Lost]]:
         """Each task with its answer, as they come.
 
         Raises CourseError when the scheduler ends; what was yielded is not lost.
         """
+        try:
+            yield from self.answers(iter(tasks))
+        except (OSError, TimeoutError, CancelledError) as error:
+            raise CourseError(
+                f"{self.address}: the Dask scheduler ended. What was finished is kept; "
+                "the same command continues."
+            ) from error
+
+    def answers(self, source: Iterator[Task]) -> Iterator[tuple[Task, bytes | Lost]]:
+        """Each task with its answer; what Dask raises when the scheduler has ended."""
         from distributed import as_completed
 
-        source = iter(tasks)
         first = [self.submit(task) for task in take(source, self.room())]
-        done = as_completed(first)
+        done = as_completed(first, loop=self.client.loop)
         for future in done:
             task = self.open.pop(future)
             answer = self.answer(future)
@@ -93,10 +108,7 @@ class ClusterWorkers:
         if future.status == "finished":
             return future.result()
         if future.status in ("cancelled", "lost"):
-            raise CourseError(
-                f"{self.address}: the Dask scheduler ended. What was finished is kept; "
-                "the same command continues."
-            )
+            raise CancelledError
         error = future.exception()
         return Lost(f"{type(error).__name__}: {error}")
 

@@ -19,6 +19,7 @@ from multiprocessing.connection import Pipe, wait
 from pathlib import Path
 from typing import Self
 
+from autograder.model import CourseError
 from autograder.processes import kill_tree
 from autograder.scale.task import RETRIES, Lost, Task
 from autograder.scale.worker import READY
@@ -27,10 +28,6 @@ STARTS = 3  # in a row that may fail before the run does
 GRACE = 180.0  # seconds beyond the notebook's own limit, on a loaded machine
 TO_LEAVE = 10.0  # seconds for a worker to put its things away
 WAIT = 1.0
-
-
-class WorkersError(Exception):
-    """The workers do not start: nothing can be graded on this machine."""
 
 
 class Worker:
@@ -133,7 +130,7 @@ class LocalWorkers:
     def results(self, tasks: Iterable[Task]) -> Iterator[tuple[Task, bytes | Lost]]:
         """Each task with its answer, as they come.
 
-        Raises WorkersError when no worker starts at all.
+        Raises CourseError when no worker starts at all.
         """
         waiting, source = deque(), iter(tasks)
         while self.fill(waiting, source):
@@ -185,7 +182,9 @@ class LocalWorkers:
         if not worker.ready:
             self.failed_starts += 1
             if self.failed_starts >= STARTS:
-                raise WorkersError(f"A worker does not start: {lost.reason}.")
+                raise CourseError(
+                    f"The workers do not start: {lost.reason}; try `autograder doctor`."
+                )
         return lost
 
     def try_again(self, task: Task) -> bool:
