@@ -13,6 +13,7 @@ from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
 FIGURE = re.compile(r'^<div class="interactive" data-figure="(\w+)">')
+SCRIPTS = {"flow": ("layers", "flow")}  # of other kinds: one, of that name
 STILL = re.compile(r'<img class="still"[^>]*>')
 
 
@@ -56,7 +57,8 @@ def load(
     found = (FIGURE.match(piece.astext()) for piece in pieces)
     if kinds := sorted({match[1] for match in found if match}):
         app.add_css_file("interactive.css")
-        for name in ("core", *kinds):
+        names = [name for kind in kinds for name in SCRIPTS.get(kind, (kind,))]
+        for name in ("core", *names):
             app.add_js_file(f"interactive/{name}.js", loading_method="defer")
 
 

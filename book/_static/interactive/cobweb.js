@@ -36,7 +36,7 @@
 
   F.figure("cobweb", (live, data) => {
     const state = { map: "sine", slope: data.slope, start: data.start, x: data.x, k: 12 };
-    const planes = F.element("div", "planes", live);
+    const planes = F.element("div", "planes web", live);
     const shown = [
       F.plane(planes, "Cobweb of the iteration between curve and diagonal", drawWeb),
       F.plane(planes, "Error after each iteration and Banach's bound", drawErrors),

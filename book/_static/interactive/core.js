@@ -70,6 +70,12 @@
     return `${head.replace("-", "\u2212")} · ${powerOfTen(Number(power))}`;
   }
 
+  // Ten colours of like brightness, those of flowbook.plots.latent.
+  const TEN = [
+    "#2680ef", "#e0770e", "#13a55e", "#cc1f29", "#be169e", "#7a7a7a", "#8a6a1f", "#1a8f9c",
+    "#8a63d2", "#c9577d",
+  ];
+
   let cache = {};
 
   // A colour of the page, by the name of its variable in interactive.css.
@@ -366,7 +372,7 @@
     }
 
     ticks([low, high], count) {
-      const step = niceStep(high - low, Math.max(2, Math.min(count, 6)));
+      const step = niceStep(high - low, Math.max(4, Math.min(count, 6)));
       const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
       const found = [];
       for (let k = Math.ceil(low / step - 1e-9); k * step <= high + 1e-9 * step; k++) {
@@ -408,7 +414,7 @@
   window.Flowbook = {
     figure: (kind, make) => (makers[kind] = make),
     element, unpack, perceptron, number, powerOfTen, scientific, colour, withAlpha, slider,
-    choice, tick, button, reading, once, walker, plane, handle, Axes,
+    choice, tick, button, reading, once, walker, plane, handle, Axes, TEN,
   };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", boot);
   else boot();

@@ -7,11 +7,6 @@
   // Paper and ink, as in flowbook.plots.latent: images look the same on both pages.
   const PAPER = [255, 255, 255];
   const INK = [0.08, 0.12, 0.25].map((v) => 255 * v);
-  const TEN = [
-    "#2680ef", "#e0770e", "#13a55e", "#cc1f29", "#be169e", "#7a7a7a", "#8a6a1f", "#1a8f9c",
-    "#8a63d2", "#c9577d",
-  ];
-
   // log(1 + exp(v)) without overflow.
   const softplus = (v) => Math.max(v, 0) + Math.log1p(Math.exp(-Math.abs(v)));
   const sigmoid = (v) => Math.exp(-softplus(-v));
@@ -54,7 +49,7 @@
       context.beginPath();
       ring(data.shell[1]);
       context.arc(cx, cy, data.shell[0] * unit, 0, 2 * Math.PI, true);
-      context.fillStyle = F.withAlpha("blue", 0.13);
+      context.fillStyle = F.withAlpha("blue", 0.18);
       context.fill();
       context.beginPath();
       ring(Math.SQRT2);
@@ -68,7 +63,7 @@
       context.textAlign = "center";
       context.textBaseline = "middle";
       axes.clipped(() => data.labels.forEach((label, i) => {
-        context.fillStyle = TEN[label];
+        context.fillStyle = F.TEN[label];
         context.fillText(label, axes.px(codes[2 * i]), axes.py(codes[2 * i + 1]));
       }));
       context.font = font;

@@ -80,7 +80,7 @@
       const here = map();
       const images = edges.map((z) => here.forward(z));
       for (let k = 0; k < count; k++) {
-        const alpha = k === state.strip ? 0.75 : 0.28;
+        const alpha = k === state.strip ? 0.85 : 0.38;
         const z = steps([edges[k], edges[k + 1]], 12);
         const x = steps([images[k], images[k + 1]], 24);
         base.fill([[z[0], 0], ...z.map((v) => [v, normal(v)]), [z.at(-1), 0]], stripColour(k, alpha));
