@@ -3,15 +3,19 @@
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+import pytest
+
+from autograder.course import Course
 
 MISSING = "no PostgreSQL server is installed: sudo apt-get install postgresql"
 SETTINGS = {"listen_addresses": "", "fsync": "off", "max_connections": "20"}
@@ -56,7 +60,7 @@ def server() -> Iterator[str]:
                 wait_for(folder)
                 yield folder
             finally:
-                process.send_signal(2)  # SIGINT: end now, and leave no connection
+                process.send_signal(signal.SIGQUIT)  # at once: nobody needs the data
                 process.wait(30)
 
 
@@ -78,9 +82,25 @@ def connect(folder: str) -> psycopg.Connection:
     return psycopg.connect(f"host={folder} user=postgres", autocommit=True)
 
 
-def new_database(folder: str) -> str:
-    """The URL of a new, empty database, as a person writes it."""
+def new_database(folder: str, like: str = "template1") -> str:
+    """The URL of a new database, as a person writes it; a copy of another one."""
     name = f"gradebook_{uuid.uuid4().hex[:8]}"
     with connect(folder) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {like}")
     return f"postgresql://postgres@/{name}?host={folder}"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Callable[[], str]]:
+    """Make the URL of a new and empty gradebook on a real server.
+
+    Skipped where no server is installed; a failure in CI.
+    """
+    if not binary("initdb"):
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(MISSING)
+    with server() as folder, tempfile.TemporaryDirectory() as course:
+        # nbgrader takes two seconds to make the tables: once, and then copies.
+        empty = new_database(folder)
+        Course(Path(course), empty).gradebook().close()
+        name = empty.split("/")[3].split("?")[0]
+        yield lambda: new_database(folder, name)
