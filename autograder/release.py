@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from autograder.course import Course, resolve, write_whole
+from autograder.engine.runner import Runner
 from autograder.exam import (
     SECRETS,
     Exam,
@@ -17,7 +18,7 @@ from autograder.exam import (
 )
 from autograder.judge import judge
 from autograder.model import CourseError, Limits, Outcome, Result, Submission
-from autograder.processes import Runner
+from autograder.seeds import seed_cell
 
 CONFIG = '''"""nbgrader's configuration of this course, for formgrader."""
 
@@ -58,6 +59,7 @@ def release(
     """
     assignment, source = find_source(Path(solutions), name)
     exam = read_exam(source, assignment)
+    seed_cell(exam)  # refuses one that could not do its work
     refuse_unsound(exam, source, limits)
     return publish(course, assignment, source)
 
@@ -148,3 +150,5 @@ def write_config(course: Course) -> None:
             root=str(course.root), name=course.root.name, url=course.url
         )
         write_whole(path, text.encode("utf-8"))
+        if not course.url.startswith("sqlite"):
+            path.chmod(0o600)  # a server's URL may hold a password

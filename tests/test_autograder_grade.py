@@ -3,13 +3,20 @@
 import json
 import sys
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
+from postgres_server import postgres
 from tiny_assignment import NAME, SOURCE, hand_in, handed_in, tiny_course
 
 import autograder
-from autograder.course import alone
+from autograder.course import Course, alone
+from autograder.gradebook import entered
+from autograder.handed_in import Note, store
 from autograder.model import CourseError, Outcome
+from autograder.release import publish
+
+__all__ = ["postgres"]  # a fixture
 
 STUDENTS = ("ada", "bob", "cyd")
 
@@ -195,6 +202,57 @@ def test_a_time_that_is_none_is_left_out(course):
     assert len(run(course)) == 3
     with course.gradebook() as gradebook:
         assert gradebook.find_submission(NAME, "ada").timestamp is None
+
+
+def test_a_server_named_at_the_release_is_found_by_all_that_follows(
+    course, postgres, tmp_path
+):
+    (course.root / "gradebook.db").unlink()
+    (course.root / "nbgrader_config.py").unlink()
+    url = postgres()
+    publish(Course(course.root, url), NAME, tmp_path / f"solutions/{NAME}/{NAME}.md")
+    names, results = graded_by(course)
+    assert names == list(STUDENTS)
+    assert graded_by(course) == ([], results)
+    assert entered(course, NAME) == set(STUDENTS)
+    assert course.url == url.replace("postgresql:", "postgresql+psycopg:")
+    assert not (course.root / "gradebook.db").exists()
+
+
+def test_the_file_that_names_a_server_is_not_for_everybody(course, postgres, tmp_path):
+    path = course.root / "nbgrader_config.py"
+    assert path.stat().st_mode & 0o077  # a path to a file is no secret
+    path.unlink()
+    source = tmp_path / f"solutions/{NAME}/{NAME}.md"
+    publish(Course(course.root, postgres()), NAME, source)
+    assert path.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql://ada:secret@127.0.0.1:1/book", "nonsense://ada:secret@host", "x y"],
+)
+def test_a_gradebook_that_does_not_open_is_said_without_its_password(course, url):
+    with pytest.raises(CourseError, match="the gradebook") as caught:
+        run(Course(course.root, url))
+    assert "secret" not in str(caught.value)
+    with pytest.raises(CourseError, match="does not open"):
+        Course(course.root, url).gradebook()
+
+
+def test_late_penalties_follow_the_course_file_without_a_new_grade(course):
+    note = Note(f"{NAME}.ipynb", received="2026-11-21T10:00:00+00:00")
+    store(course, NAME, "ada", note, b"{")
+    run(course)
+
+    def due():
+        with course.gradebook() as gradebook:
+            return gradebook.find_assignment(NAME).duedate
+
+    assert due() is None
+    (course.root / "course.toml").write_text(f"[due]\n{NAME} = 2026-11-20T10:00:00Z\n")
+    assert graded_by(course)[0] == []
+    assert due() == datetime(2026, 11, 20, 10)
 
 
 # --- with notebooks that run ----------------------------------------------------------
