@@ -14,6 +14,8 @@ Imports the standard library alone, so that a process that starts with it starts
 from collections.abc import Iterable
 
 from autograder.sandbox.box import Box, SandboxError
+from autograder.sandbox.filter import program
+from autograder.sandbox.pages import gather_pages
 from autograder.sandbox.tiers import (
     Probe,
     Tier,
@@ -33,6 +35,7 @@ __all__ = [
     "Watch",
     "best_tier",
     "enter",
+    "gather_pages",
     "prepare",
     "tier",
     "tiers",
@@ -43,6 +46,7 @@ __all__ = [
 def prepare(box: Box) -> None:
     """Look up once, before forking, what `enter` needs to know about this machine."""
     view(box)
+    program()
 
 
 def enter(tier: Tier, box: Box, keep: Iterable[int] = ()) -> None:

@@ -2,6 +2,7 @@
 
 import ctypes
 import errno
+import signal
 import struct
 from collections.abc import Iterable
 from functools import cache
@@ -42,6 +43,7 @@ def program(calls: tuple[str, ...] = (), rules: tuple[Rule, ...] = ()) -> bytes:
     if kernel.MACHINE == "x86_64":
         code += [step(AT_LEAST, X32, 0, 1), step(RETURN, ERROR | errno.ENOSYS)]
     code += denied(ABSENT, errno.ENOSYS) + denied((*DENIED, *calls), errno.EPERM)
+    code += suicide()
     for rule in (*ARGUMENTS, *rules):
         code += judged(rule)
     return b"".join([*code, step(RETURN, ALLOW)])
@@ -70,6 +72,24 @@ def judged(rule: Rule) -> list[bytes]:
         body.append(deny)
     body.append(step(LOAD, NUMBER))
     return [step(EQUAL, number, 0, len(body)), *body]
+
+
+def suicide() -> list[bytes]:
+    """Let the first process of a namespace end itself with SIGKILL.
+
+    The kernel would not deliver it. What else sends SIGKILL to that process, or to its
+    own group, ends itself likewise.
+    """
+    body = [
+        step(LOAD, FIRST_ARGUMENT + 8),
+        step(EQUAL, signal.SIGKILL, 0, 4),
+        step(LOAD, FIRST_ARGUMENT),
+        step(EQUAL, 0, 1, 0),
+        step(EQUAL, 1, 0, 1),
+        step(RETURN, KILL),
+        step(LOAD, NUMBER),
+    ]
+    return [step(EQUAL, number_of("kill"), 0, len(body)), *body]
 
 
 def unless(value: int, verdict: int) -> list[bytes]:

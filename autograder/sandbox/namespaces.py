@@ -1,7 +1,6 @@
 """Sandboxes made of namespaces: an own file system, network and set of processes."""
 
 import os
-import signal
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -25,7 +24,7 @@ APART = (
     | kernel.CLONE_NEWIPC
     | kernel.CLONE_NEWUTS
 )
-OURS = 2  # supervisor and init count among the processes of the box's user
+OURS = 1  # the supervisor counts among the processes of the box's user
 
 
 class UserNamespace:
@@ -85,50 +84,46 @@ Namespace = UserNamespace | RootNamespace
 
 
 def enter(tier: Namespace, box: Box, keep: Iterable[int]) -> None:
-    """Enter namespaces; what returns is pid 2 of a family whose init is ours."""
-    sight = view(box)
-    parent = os.getppid()
+    """Enter namespaces; what returns is the first process in them.
+
+    When it ends, the kernel ends all that are in them. A fork of a process that has
+    imported torch costs 5 to 10 ms, so there is no init beside it: what student's code
+    leaves unwaited for stays on the account of its own `processes`.
+    """
+    sight, parent = view(box), os.getppid()
     rights.usual_signals()
     follow_parent(parent)
     os.setsid()
     user = tier.separate()
     heard, said = os.pipe()
-    init = os.fork()
-    if init:
+    inner = os.fork()
+    if inner:
         os.close(said)
         tier.become(user)
         rights.give_up_rights()
         follow_parent(parent)  # forgotten when the uid changes
-        hear(heard, init)
-        supervise(init)
+        hear(heard, inner)
+        supervise(inner)
     try:
-        settle(tier, sight, box, user, said)
-        inner = os.fork()
-        if inner:
-            supervise(inner)
-        confine(box, {0, 1, 2, said, *keep})
+        confine(tier, sight, box, user, said, {0, 1, 2, *keep})
         os.close(said)
     except BaseException as error:
         end_unheard(said, error)
 
 
-def settle(tier: Namespace, sight: View, box: Box, user: int, said: int) -> None:
+def confine(
+    tier: Namespace, sight: View, box: Box, user: int, said: int, keep: set[int]
+) -> None:
     """As the first process in the namespaces: see only the box, hold no rights."""
-    follow_pipe(said)
-    build_root(sight, box, user, os.getgid() if user == os.getuid() else user)
+    os.setsid()
+    group = os.getgid() if user == os.getuid() else user
+    build_root(sight, box, user, group)
     kernel.no_bounding_set()
     tier.become(user)
     rights.give_up_rights()
     follow_pipe(said)
-    kernel.prctl(kernel.PR_SET_DUMPABLE, 0)  # not to be looked into from inside
-
-
-def confine(box: Box, keep: set[int]) -> None:
-    """As the process that the student's code runs in: be bounded."""
-    os.setsid()
-    rights.die_with_parent(signal.SIGKILL)
     kernel.prctl(kernel.PR_SET_DUMPABLE, 1)
     rights.new_environment(HOME, "/tmp")
     rights.bound(box, box.processes + OURS)
-    kernel.close_others(keep)
+    kernel.close_others(keep | {said})
     install_filter()

@@ -60,12 +60,6 @@ def session(pid: int) -> list[int]:
     return [process.pid for process in found if process and process.session == pid]
 
 
-def depth(pid: int) -> int:
-    """How many namespaces of pids a process is in; 0 when it has ended."""
-    found = re.search(r"^NSpid:(.*)$", status(pid), re.MULTILINE)
-    return len(found[1].split()) if found else 0
-
-
 def resident(pid: int) -> int:
     """Bytes of memory, swap and page tables; shared pages count in full."""
     sizes = dict(SIZE.findall(status(pid)))

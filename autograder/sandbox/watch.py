@@ -13,7 +13,6 @@ from autograder.sandbox.group import SCRATCH
 from autograder.sandbox.processes import (
     Process,
     children,
-    depth,
     descendants,
     find,
     proportional,
@@ -39,20 +38,9 @@ class Watch:
     def inner(self) -> int | None:
         """The host's pid of the process that student's code runs in, if there is one.
 
-        The supervisor's first child is that process, or an init whose first child it
-        is: children are listed in the order in which they came.
+        Children are listed in the order in which they came; orphans come after it.
         """
-        child = next(children(self.pid), None)
-        if child is None or depth(child) == depth(self.pid):
-            return child
-        return next(children(child), None)
-
-    def family(self) -> list[int]:
-        """The pids that student's code is charged for; ours are not among them."""
-        inner = self.inner
-        everybody = descendants(self.pid) if inner else []
-        first = next(children(self.pid), None)
-        return [pid for pid in everybody if pid == inner or pid != first]
+        return next(children(self.pid), None)
 
     def usage(self) -> int:
         """Bytes of memory of the family; a page that n processes share counts 1/n.
@@ -60,11 +48,11 @@ class Watch:
         Swap and page tables count. Private files under /tmp count only while mapped:
         `Box.disk` bounds them.
         """
-        return sum(proportional(pid) for pid in self.family())
+        return sum(proportional(pid) for pid in descendants(self.pid))
 
     def over(self, limit: int) -> bool:
         """Whether the family uses more than `limit` bytes; cheap while far off."""
-        family = self.family()
+        family = descendants(self.pid)
         if sum(resident(pid) for pid in family) <= limit:
             return False
         return sum(proportional(pid) for pid in family) > limit
