@@ -15,7 +15,6 @@ from collections.abc import Iterable
 
 from autograder.sandbox.box import Box, SandboxError
 from autograder.sandbox.filter import program
-from autograder.sandbox.pages import gather_pages
 from autograder.sandbox.tiers import (
     Probe,
     Tier,
@@ -35,7 +34,6 @@ __all__ = [
     "Watch",
     "best_tier",
     "enter",
-    "gather_pages",
     "prepare",
     "tier",
     "tiers",
