@@ -18,6 +18,7 @@ from autograder.channel.frames import ProtocolError, TooLargeError
 
 DEPTH = 32
 ITEMS = 200_000
+ENTRIES = 10_000  # of a dictionary or a set
 TEXT = 1_000_000  # characters
 DIGITS = 10**4000
 DIMS = 16
@@ -78,9 +79,13 @@ class Packer:
 
     def sequence(self, value: Any, depth: int) -> Node:
         tag = {list: "l", tuple: "t", set: "set", frozenset: "fset"}[type(value)]
+        if tag not in "lt" and len(value) > ENTRIES:
+            raise TooLargeError("the set is too large to be passed on")
         return [tag, [self.pack(item, depth + 1) for item in value]]
 
     def mapping(self, value: Any, depth: int) -> Node:
+        if len(value) > ENTRIES:
+            raise TooLargeError("the dictionary is too large to be passed on")
         pairs = [
             [self.pack(key, depth + 1), self.pack(item, depth + 1)]
             for key, item in value.items()
@@ -216,12 +221,15 @@ class Unpacker:
     def sequence(self, tag: str, rest: list[Node], depth: int) -> Any:
         (items,) = rest
         kind = {"l": list, "t": tuple, "set": set, "fset": frozenset}[tag]
+        if tag not in "lt":
+            few(items)
         return kind([self.unpack(item, depth + 1) for item in exact(items, list)])
 
     def mapping(self, tag: str, rest: list[Node], depth: int) -> Any:
         (pairs,) = rest
         found = OrderedDict() if tag == "od" else {}
-        for key, item in exact(pairs, list):
+        few(pairs)
+        for key, item in pairs:
             name = self.unpack(key, depth + 1)
             found[name] = self.unpack(item, depth + 1)
         return found
@@ -273,6 +281,12 @@ def exact(value: Any, kind: type) -> Any:
             f"a message has something else where {kind.__name__} is due"
         )
     return value
+
+
+def few(entries: Any) -> None:
+    """Raise ProtocolError for more entries than a table of equal hashes stands."""
+    if len(exact(entries, list)) > ENTRIES:
+        raise ProtocolError("a dictionary or a set is too large")
 
 
 def natural(value: Any, limit: int = LONGEST) -> int:

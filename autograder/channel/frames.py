@@ -13,7 +13,7 @@ from typing import Any
 
 PREFIX = struct.Struct(">IQ")
 HEADER = 4 << 20  # bytes of JSON in one message
-BODY = 256 << 20  # bytes of numbers in one message
+BODY = 128 << 20  # bytes of numbers in one message
 CHUNK = 1 << 20
 
 
@@ -45,6 +45,7 @@ class Channel:
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
+        self.closed = False
         self.deadline: float | None = None  # of time.monotonic, for both directions
 
     def fileno(self) -> int:
@@ -53,6 +54,7 @@ class Channel:
 
     def close(self) -> None:
         """Close this end; the other one reads that it is alone."""
+        self.closed = True
         self._socket.close()
 
     def send(self, header: Any, buffers: Sequence[Any] = ()) -> None:

@@ -7,6 +7,7 @@ nodes, and only a student's side reads them: the test's process never imports, m
 calls anything that a student names.
 """
 
+import contextlib
 import importlib
 import sys
 import types
@@ -22,6 +23,7 @@ OPAQUE = (
     *(type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType),
     *(types.MethodType, types.GeneratorType),
 )
+BUILT_IN = ("torch", "torch.nn.functional", "numpy")  # their functions name no module
 OWN = ("autograder", "__main__", "_pytest", "pytest")
 
 
@@ -78,15 +80,15 @@ class Given:
 def importable(value: Any) -> tuple[str, str] | None:
     """Return the module and the name under which another process finds this object."""
     module = getattr(value, "__module__", None)
-    name = getattr(value, "__qualname__", None) or getattr(value, "__name__", None)
-    if not isinstance(module, str) or not isinstance(name, str):
-        return None
-    if module.split(".")[0] in OWN or module not in sys.modules:
-        return None
-    try:
-        return (module, name) if find(module, name) is value else None
-    except AttributeError:
-        return None
+    names = {getattr(value, key, None) for key in ("__qualname__", "__name__")}
+    for place in [module] if isinstance(module, str) else BUILT_IN:
+        if place.split(".")[0] in OWN or place not in sys.modules:
+            continue
+        for name in names:
+            with contextlib.suppress(AttributeError):
+                if isinstance(name, str) and find(place, name) is value:
+                    return place, name
+    return None
 
 
 def find(module: str, name: str) -> Any:

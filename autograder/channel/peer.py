@@ -24,7 +24,7 @@ from autograder.channel.twins import CLEARED, Twins, make_leaf, write
 DEPTH = 20
 MOST = 100_000  # questions of the other side while one answer is awaited
 
-QUESTION = {"n", "in", "op", "tree", "twins", "gone", "free", "drop", "around"}
+QUESTION = {"n", "in", "op", "tree", "twins", "gone", "free", "drop", "around", "new"}
 ANSWER = {"n", "tree", "error", "twins", "gone", "free", "graph", "changed"}
 
 

@@ -138,6 +138,7 @@ class Student(Peer):
     def __init__(self, channel: Channel, seconds: float | None = None) -> None:
         super().__init__(channel, sign=1, keeps=True)
         self.lost: str | None = None
+        self.new = True  # until the other side has heard of this student
         self.surroundings = Surroundings()
         self.given = Given()
         self.handles: Any = weakref.WeakValueDictionary()
@@ -168,7 +169,10 @@ class Student(Peer):
         return self.fetch_all([name])[name]
 
     def fetch_all(self, names: list[str]) -> dict[str, Any]:
-        """Return the values of those names that the student defined."""
+        """Return the values of those names that the student defined.
+
+        Names whose values are too large to cross are left out.
+        """
         with self.final():
             found = exact(self.ask("fetch", names), dict)
             if not found.keys() <= set(names):
@@ -177,6 +181,10 @@ class Student(Peer):
 
     def ask(self, op: str, *parts: Any) -> Any:
         """Ask the student's process; whatever goes wrong with that is final."""
+        if self.channel.closed:
+            raise RuntimeError(
+                "A student's object from an earlier test cell is gone: make it here."
+            )
         if self.lost:
             raise ClosedError
         self.calling.append(name_of(parts[0]) if op == "call" else "")
@@ -213,6 +221,8 @@ class Student(Peer):
 
     def question_extras(self, around: Packer) -> dict[str, Any]:
         extras: dict[str, Any] = {"around": self.surroundings.changes(around)}
+        if self.new:
+            extras["new"], self.new = True, False
         if self.dropped:
             extras["drop"], self.dropped = self.dropped, []
         return extras

@@ -1,20 +1,24 @@
 """Run one test cell against a student's process."""
 
+import ast
 import builtins
 import contextlib
 import io
+import random
 import types
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 
 from autograder.channel.frames import ChannelError
 from autograder.channel.proxies import Student
 
 FILE = "<test>"
+CLOSING = 5.0  # seconds for the other side to say that it has heard
 LONGEST = 10_000  # characters of an exception's text
 BROKEN = (
     "Your notebook's process sent what is no answer to the test's question: it must "
@@ -54,16 +58,20 @@ def run_test(
     student.limit(seconds)
     student.changed_arguments = student.protect = False
     before = dict(namespace)
-    state = torch.get_rng_state()
+    states = torch.get_rng_state(), np.random.get_state(), random.getstate()
     run = attempt(source, namespace, student)
     if run.ended == "ok" and student.changed_arguments:
         student.protect = True
-        torch.set_rng_state(state)
+        torch.set_rng_state(states[0])
+        np.random.set_state(states[1])
+        random.setstate(states[2])
         namespace.clear()
         namespace.update(before)
         run = attempt(source, namespace, student)
-    with contextlib.suppress(ChannelError, Exception):
-        student.over()
+    if student.lost is None:
+        student.limit(CLOSING)
+        with contextlib.suppress(ChannelError):
+            student.over()
     return run
 
 
@@ -72,10 +80,11 @@ def attempt(source: str, namespace: dict[str, Any], student: Student) -> TestRun
     fetched: dict[str, Any] = {}
     dtype, grad = torch.get_default_dtype(), torch.is_grad_enabled()
     try:
-        code = compile(source, FILE, "exec", dont_inherit=True)
+        tree = ast.parse(source, FILE)
+        code = compile(tree, FILE, "exec", dont_inherit=True)
         lacking = [
             name
-            for name in dict.fromkeys(names_in(code))
+            for name in names_needed(tree, names_in(code))
             if name not in namespace and not hasattr(builtins, name)
         ]
         with quiet():
@@ -89,17 +98,52 @@ def attempt(source: str, namespace: dict[str, Any], student: Student) -> TestRun
         torch.set_default_dtype(dtype)
         torch.set_grad_enabled(grad)
         for name, value in fetched.items():
-            if namespace.get(name) is value:
+            if name in namespace and namespace[name] is value:
                 del namespace[name]
     return lost(student) or run
 
 
-def names_in(code: types.CodeType) -> Iterator[str]:
-    """Yield the names that a cell and its functions use, attributes among them."""
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield from names_in(constant)
+def names_in(code: types.CodeType) -> set[str]:
+    """Return the global names (and attributes) that a cell and its functions use."""
+    inner = (part for part in code.co_consts if isinstance(part, types.CodeType))
+    return set(code.co_names).union(*(names_in(part) for part in inner))
+
+
+def names_needed(tree: ast.Module, used: set[str]) -> list[str]:
+    """Return those names that a cell reads before it defines them for good itself."""
+    defined: set[str] = set()
+    needed: dict[str, None] = {}
+    for statement in tree.body:
+        read = dict.fromkeys(map(name_read, ast.walk(statement)))
+        needed |= {name: None for name in read if name in used - defined}
+        defined |= names_defined(statement)
+    return [name for name in needed if not name.startswith("__")]
+
+
+def name_read(node: ast.AST) -> str | None:
+    """Return the name that a part of the cell reads, if it is a name."""
+    if isinstance(node, ast.AugAssign):  # its target is read before it is written
+        return getattr(node.target, "id", None)
+    if isinstance(node, ast.Name) and not isinstance(node.ctx, ast.Store):
+        return node.id
+    return None
+
+
+def names_defined(statement: ast.stmt) -> set[str]:
+    """Return the names that a statement of the cell itself binds in any case."""
+    if isinstance(statement, (ast.FunctionDef, ast.ClassDef)):
+        return {statement.name}
+    if isinstance(statement, (ast.Import, ast.ImportFrom)):
+        names = (alias.asname or alias.name for alias in statement.names)
+        return {name.split(".")[0] for name in names}
+    if not isinstance(statement, ast.Assign):
+        return set()
+    nodes = (node for target in statement.targets for node in ast.walk(target))
+    return {
+        node.id
+        for node in nodes
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
 
 
 @contextlib.contextmanager

@@ -18,6 +18,7 @@ from autograder.channel.frames import ProtocolError
 
 CLEARED = "cleared"  # stands for a .grad that is None
 MOST = 100_000
+BYTES = 512 << 20  # of the tensors that a side keeps
 
 
 class Twin:
@@ -66,6 +67,7 @@ class Twins:
         self.twins: dict[int, Twin] = {}
         self.numbers: dict[int, int] = {}  # of id(tensor)
         self.gone: set[int] = set()
+        self.bytes = 0
 
     def tensor(self, number: int) -> Tensor:
         """Return the tensor with this number; ProtocolError if there is none."""
@@ -97,7 +99,8 @@ class Twins:
 
     def add(self, number: int, tensor: Tensor, keep: bool) -> Twin:
         """Give a tensor a number; when it is not kept, its end is reported."""
-        if len(self.twins) >= MOST:
+        self.bytes += tensor.nbytes if keep else 0
+        if len(self.twins) >= MOST or self.bytes > BYTES:
             raise ProtocolError("too many tensors are shared")
         if keep:
             twin = Twin(number, lambda: tensor)
@@ -122,6 +125,7 @@ class Twins:
             twin = self.twins.pop(number, None) if type(number) is int else None
             tensor = twin.hold() if twin else None
             if tensor is not None:
+                self.bytes -= tensor.nbytes if twin.synced and self.keeps else 0
                 self.numbers.pop(id(tensor), None)
 
     def take_gone(self) -> list[int]:
