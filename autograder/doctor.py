@@ -8,8 +8,9 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from autograder.course import Course
+from autograder.engine.runner import Runner
 from autograder.model import Limits
-from autograder.processes import GraderError, Runner
+from autograder.processes import GraderError
 
 NEEDED = ("nbgrader", "nbclient", "ipykernel", "jupytext", "nh3", "tqdm")
 LEAST_DISK = 1024**3
@@ -53,10 +54,13 @@ def kernel(course: Course) -> Check:
     notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     limits = asdict(Limits(cell=30, notebook=60))
     request = {"notebook": notebook, "tests": {}, "limits": limits, "seed": 0}
+    runner = Runner()
     try:
-        answer = Runner().run(request, limits["notebook"])
+        answer = runner.run(request, limits["notebook"])
     except GraderError as error:
         return Check("kernel", False, f"{error}; {INSTALL}")
+    finally:
+        runner.stop()
     good = answer["runs"]["probe"]["ended"] == "ok"
     return Check("kernel", good, f"a notebook ran in {answer['seconds']:.1f} s")
 

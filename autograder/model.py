@@ -26,8 +26,8 @@ class Limits:
     cell: float = 60.0
     notebook: float = 300.0
     output: int = 1_000_000  # kept of one cell's output
-    memory: int = 4 * 1024**3  # of private data, for each process
-    disk: int = 1024**3  # for each file
+    memory: int = 2 * 1024**3  # of all its processes together
+    disk: int = 256 * 1024**2  # of all that it writes, which is in memory
     gpu: bool = False  # a fresh process that sees the GPU, on a worker that has one
 
 
@@ -87,6 +87,9 @@ class Result:
     notebook: str | None = None
     key: str = ""
     filename: str = ""
+    tier: str = ""  # of the sandbox in which it ran
+    mode: str = ""  # "warm" or "fresh" processes
+    cpu: float = 0.0  # seconds of processor time
 
     @property
     def points(self) -> float:

@@ -3,6 +3,7 @@
 import json
 import shutil
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 from autograder.course import Course, resolve, write_whole
@@ -88,7 +89,14 @@ def instructor_version(source: Path) -> bytes:
 
 def refuse_unsound(exam: Exam, source: Path, limits: Limits | None = None) -> None:
     """Raise CourseError when the solution loses points or an empty answer gets some."""
-    runner = Runner()
+    with closing(Runner()) as runner:
+        refuse_unsound_by(runner, exam, source, limits)
+
+
+def refuse_unsound_by(
+    runner: Runner, exam: Exam, source: Path, limits: Limits | None
+) -> None:
+    """The same, with this Runner."""
 
     def graded(what: str, content: bytes) -> Result:
         name = f"{exam.assignment}.ipynb"

@@ -2,28 +2,21 @@
 
 import json
 
-import psutil
 import pytest
 from tiny_assignment import (
-    CUBE,
-    NAME,
-    RIGHT,
     SOURCE,
-    SQUARE,
     cell_of,
     handed_in,
     submission,
     tiny_exam,
 )
 
-from autograder.judge import (
-    cell_titles,
-    judge,
-    result_key,
-)
+from autograder.engine.runner import Runner
+from autograder.judge import judge, result_key
 from autograder.model import Limits, Outcome
 from autograder.notebook_file import one_line
-from autograder.processes import GraderError, Runner, environment
+from autograder.processes import GraderError, environment
+from autograder.verdict import cell_titles, is_visible
 
 LIMITS = Limits(cell=3, notebook=40, output=10_000)
 SLOW = "def cube(x):\n    while True:\n        pass"
@@ -42,29 +35,40 @@ def exam(tmp_path_factory):
 
 
 class Fake(Runner):
-    """Answers as an executor would, without a kernel."""
+    """Answers as the engine would, without a process. A `test` ends like its cell."""
 
     def __init__(self, fail=0, **endings):
         super().__init__()
         self.fail, self.calls, self.endings = fail, 0, endings
+        self.ready_made = {}
 
     def run(self, request, seconds):
         self.calls += 1
         if self.calls <= self.fail:
             raise GraderError("no kernel")
-        runs, hidden = {}, {}
+        runs, judged = {}, {}
         for cell in request["notebook"]["cells"]:
             name = cell["metadata"].get("nbgrader", {}).get("grade_id", "")
             if cell["cell_type"] == "code":
                 runs[cell["id"]] = self.ending(name.replace("-", "_"))
-                if name == "square-test":
-                    hidden[cell["id"]] = self.ending("hidden")
-        notebook = json.dumps(request["notebook"])
-        return {"notebook": notebook, "runs": runs, "hidden": hidden, "seconds": 1}
+                if name in request["tests"]:
+                    judged[cell["id"]] = self.ending(name.replace("-", "_"))
+                if name == "square-test" and "hidden" in self.endings:
+                    judged[cell["id"]] = self.ending("hidden") | {"line": 4}
+        return {
+            "notebook": json.dumps(request["notebook"]),
+            "runs": runs,
+            "judged": judged,
+            "ready_made": self.ready_made,
+            "tier": "none",
+            "mode": "fake",
+            "cpu": 0.1,
+            "seconds": 1,
+        }
 
     def ending(self, name):
         ended, kind, text = self.endings.get(name, ("ok", "", ""))
-        return {"ended": ended, "name": kind, "text": text}
+        return {"ended": ended, "name": kind, "text": text, "line": 1}
 
 
 def judged(exam, answers=None, runner=None):
@@ -124,7 +128,7 @@ def test_a_name_of_the_hidden_tests_is_not_told(exam):
 
 
 def test_the_error_in_the_students_own_cell_explains_its_test(exam):
-    own = ("error", "SyntaxError", "invalid syntax (3866253289.py, line 2)")
+    own = ("error", "SyntaxError", "invalid syntax (<ipython-input-3-38a662>, line 2)")
     test = ("error", "NameError", "name 'cube' is not defined")
     _, cells = judged(exam, runner=Fake(cube=own, cube_test=test))
     assert cells["cube-test"].error == (
@@ -147,22 +151,49 @@ def test_an_accident_gives_no_points_and_a_reason(exam, ended):
     assert cells["cube-test"].error == result.reason
 
 
-def test_a_hidden_test_that_did_not_run_gives_no_points(exam):
+def test_a_test_that_was_not_judged_gives_no_points(exam):
     class Lost(Fake):
         def run(self, request, seconds):
-            return super().run(request, seconds) | {"hidden": {}}
-
-    _, cells = judged(exam, runner=Lost())
-    assert cells["square-test"].points == 0
-
-
-def test_a_cell_that_was_not_run_gives_no_points(exam):
-    class Lost(Fake):
-        def run(self, request, seconds):
-            return super().run(request, seconds) | {"runs": {}}
+            return super().run(request, seconds) | {"judged": {}}
 
     result, _ = judged(exam, runner=Lost())
     assert result.points == 0
+
+
+def test_what_the_students_process_says_gives_no_points_and_takes_none(exam):
+    class Boasting(Fake):
+        def run(self, request, seconds):
+            answer = super().run(request, seconds)
+            lies = dict.fromkeys(answer["runs"], self.ending("lie"))
+            return answer | {"runs": lies}
+
+    wrong = ("error", "AssertionError", "")
+    _, cells = judged(exam, runner=Boasting(cube_test=wrong))
+    assert (cells["square-test"].points, cells["cube-test"].points) == (2, 0)
+    _, cells = judged(exam, runner=Boasting(lie=wrong))
+    assert (cells["square-test"].points, cells["cube-test"].points) == (2, 3)
+
+
+def test_a_ready_made_answer_loses_its_own_points_and_no_others(exam):
+    runner = Fake()
+    runner.ready_made = {cell_of(json.loads(exam.release), "cube")["id"]: "zuko"}
+    _, cells = judged(exam, runner=runner)
+    assert (cells["square-test"].points, cells["cube-test"].points) == (2, 0)
+    assert "ready-made 'zuko'" in cells["cube-test"].error
+
+
+@pytest.mark.parametrize(
+    ("full", "visible"),
+    [("a\nb\n", [1, 2]), ("a\nh\nb", [1, 3]), ("h\na\nb", [2, 3]), ("a\nb\nh", [1, 2])],
+)
+def test_a_line_is_visible_if_the_student_has_it(full, visible):
+    lines = range(1, len(full.rstrip().split("\n")) + 1)
+    assert [n for n in lines if is_visible(full, "a\nb", n)] == visible
+
+
+def test_a_line_between_two_hidden_parts_counts_as_hidden():
+    assert not is_visible("a\nh\nb\ni\nc", "a\nb\nc", 3)
+    assert not is_visible("a\nh", "a", 0)
 
 
 def test_a_failure_of_the_grader_is_tried_again(exam):
@@ -233,122 +264,8 @@ def test_a_title_is_the_heading_without_its_points():
     assert cell_titles(cells) == {"early": "early", "late": "Exercise 1: a (b)"}
 
 
-def test_a_kernel_gets_no_secret_and_one_thread(monkeypatch, tmp_path):
+def test_a_template_gets_no_secret_and_one_thread(monkeypatch):
     monkeypatch.setenv("SECRET_TOKEN", "x")
-    made = environment(str(tmp_path))
+    made = environment()
     assert "SECRET_TOKEN" not in made
     assert made["OMP_NUM_THREADS"] == made["MKL_NUM_THREADS"] == "1"
-    assert made["HOME"] == str(tmp_path)
-
-
-# --- with kernels ---------------------------------------------------------------------
-
-
-@pytest.mark.grading
-def test_right_answers_get_full_marks_although_a_warning_is_printed(exam):
-    noisy = "import sys, warnings\nprint('w', file=sys.stderr)\nwarnings.warn('w')\n"
-    noise = "    import sys; print('loud', file=sys.stderr)\n    return x * x"
-    answers = {"square": noisy + "def square(x):\n" + noise, "cube": CUBE}
-    result, _ = judged(exam, answers)
-    assert (result.points, result.reason) == (5, None)
-
-
-@pytest.mark.grading
-def test_the_result_shows_no_hidden_test(exam):
-    traceback = (
-        "def square(x):\n    if x < 0:\n        raise ValueError\n    return x * x"
-    )
-    result, cells = judged(exam, {"square": traceback, "cube": CUBE})
-    assert (cells["square-test"].points, cells["cube-test"].points) == (0, 3)
-    assert "hidden_value" not in result.to_json()
-    assert "ValueError" in cells["square-test"].error
-
-
-@pytest.mark.grading
-def test_a_known_mistake_gets_its_own_hint(exam):
-    wrong = "def square(x):\n    return x * abs(x)"
-    _, cells = judged(exam, {"square": wrong, "cube": "def cube(x): return 9"})
-    assert cells["square-test"].mistake == "sign kept"
-    assert cells["square-test"].hint == "A square has no sign."
-    assert cells["cube-test"].error == "expected 8, got 9."
-
-
-@pytest.mark.grading
-@pytest.mark.parametrize(
-    "cube",
-    [
-        SLOW,
-        STUBBORN,
-        "import os\nos._exit(0)",
-        "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)",
-        "data = bytearray(10**11)",
-        "raise SystemExit",
-        "import ctypes\nctypes.string_at(0)",
-    ],
-    ids=["a loop", "a stubborn loop", "an exit", "a kill", "memory", "quit", "a crash"],
-)
-def test_one_bad_cell_costs_its_own_points_and_no_others(exam, cube):
-    result, cells = judged(exam, {"square": SQUARE, "cube": cube})
-    assert result.outcome == Outcome.GRADED
-    assert cells["square-test"].points == 2
-    assert cells["cube-test"].points == 0
-    assert cells["cube-test"].error
-
-
-@pytest.mark.grading
-def test_cells_after_a_lost_kernel_are_still_judged(exam):
-    stop = "import os\nos._exit(0)"
-    result, cells = judged(exam, {"square": stop, "cube": CUBE})
-    assert (cells["square-test"].points, cells["cube-test"].points) == (0, 3)
-    assert "ended Python itself" in result.reason
-
-
-@pytest.mark.grading
-def test_what_takes_the_notebooks_whole_time_is_said(exam):
-    limits = Limits(cell=30, notebook=5)
-    notebook = handed_in(exam, {"square": "while True: pass", "cube": CUBE})
-    result = judge(submission(notebook), exam, limits)
-    assert result.outcome == Outcome.GRADED
-    assert "took longer than 5 s" in result.reason
-
-
-@pytest.mark.grading
-def test_a_flood_of_output_is_cut(exam):
-    flood = "for i in range(2000): print('x' * 1000)\nprint('y' * 10**6)"
-    result, _ = judged(exam, {"square": f"{flood}\n{SQUARE}", "cube": CUBE})
-    assert result.points == 5
-    assert len(result.notebook) < 40_000
-    outputs = cell_of(json.loads(result.notebook), "square")["outputs"]
-    assert "the rest is cut" in json.dumps(outputs)
-
-
-@pytest.mark.grading
-def test_nothing_that_a_notebook_started_outlives_it(exam, tmp_path):
-    mark = tmp_path / "pid"
-    start = f"""import subprocess, sys
-child = subprocess.Popen([sys.executable, "-c",
-    "import os, time; open({str(mark)!r}, 'w').write(str(os.getpid()));"
-    "time.sleep(600)"], start_new_session=True)
-import time
-while not __import__("os").path.exists({str(mark)!r}): time.sleep(0.05)
-time.sleep(0.2)
-"""
-    result, _ = judged(exam, {"square": start + SQUARE, "cube": CUBE})
-    assert result.points == 5
-    assert not psutil.pid_exists(int(mark.read_text()))
-
-
-@pytest.mark.grading
-def test_the_same_submission_gets_the_same_result(exam):
-    draw = "import random\nprint(random.random(), hash('a'))\n" + SQUARE
-    one, two = (judged(exam, RIGHT | {"square": draw})[0] for _ in range(2))
-    assert one.notebook == two.notebook
-
-
-@pytest.mark.grading
-def test_files_of_the_grader_are_not_the_working_directory(exam):
-    look = "import os\nprint(sorted(os.listdir()), os.environ['HOME'])\n" + SQUARE
-    result, _ = judged(exam, RIGHT | {"square": look})
-    printed = json.dumps(cell_of(json.loads(result.notebook), "square")["outputs"])
-    assert NAME not in printed
-    assert "grade-" in printed

@@ -22,6 +22,9 @@ kernelspec:
 # A tiny assignment
 
 ```{code-cell} ipython3
+---
+nbgrader: {grade: false, grade_id: checks, solution: false}
+---
 class CheckFailed(AssertionError):
     pass
 

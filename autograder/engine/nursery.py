@@ -13,8 +13,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
+from functools import partial
 
 from autograder.engine.wire import Message, Reader, WireError, receive, send
 from autograder.processes import GraderError, environment
@@ -23,6 +22,7 @@ from autograder.sandbox import Box, SandboxError, Tier, Watch
 TEMPLATE = "autograder.engine.template"
 START = 90.0  # seconds for a template to import everything, on a loaded machine
 SEND = 10.0  # seconds for a child to take a command
+Birth = tuple[int, Callable[[], float]]  # a pid, and what reaps it: CPU seconds
 FAREWELL = 0.5  # seconds for a child to end by itself
 
 
@@ -92,8 +92,9 @@ def start_template(*options: str) -> tuple[subprocess.Popen, socket.socket]:
             stderr=subprocess.DEVNULL,
             pass_fds=(theirs.fileno(),),
             cwd="/",
-            env=environment(str(Path.home())),
-            start_new_session=True,  # Ctrl-C is the worker's alone to handle
+            env=environment(),
+            # Ctrl-C is the worker's to handle; a sandbox makes a session of its own.
+            start_new_session="--once" not in options,
         )
     ours.settimeout(START)
     return process, ours
@@ -108,6 +109,18 @@ def answer(sock: socket.socket) -> Message:
     if "failed" in message:
         raise GraderError(f"the grader could not start: {message['failed']}")
     return message
+
+
+def adopt(order: Callable[[int], Birth], most: int) -> Child:
+    """Order a child with a socket of its own; `order` takes its end."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        try:
+            pid, reap = order(theirs.fileno())
+        except BaseException:
+            ours.close()
+            raise
+    return Child(ours, pid, most, reap)
 
 
 class Nursery:
@@ -141,27 +154,15 @@ class Nursery:
     ) -> None:
         """Order a child for each role, into `children`."""
         for role, box in roles.items():
-            children[role] = self.child(role, box, seed, most)
+            order = self.order_of(role, box, seed)
+            children[role] = adopt(lambda fd, o=order: self.order(o, fd), most)
 
-    def child(self, role: str, box: Box, seed: int, most: int) -> Child:
-        """Order one child."""
-        ours, theirs = socket.socketpair()
-        order = {
-            "do": "fork",
-            "role": role,
-            "tier": self.tier.name,
-            "box": box.to_json(),
-            "seed": seed,
-        }
-        with theirs:
-            try:
-                pid, reap = self.order(order, theirs.fileno())
-            except BaseException:
-                ours.close()
-                raise
-        return Child(ours, pid, most, reap)
+    def order_of(self, role: str, box: Box, seed: int) -> Message:
+        """What a template is told about a child."""
+        tier, plain = self.tier.name, box.to_json()
+        return {"do": "fork", "role": role, "tier": tier, "box": plain, "seed": seed}
 
-    def order(self, order: Message, fd: int) -> tuple[int, Callable[[], float]]:
+    def order(self, order: Message, fd: int) -> Birth:
         """The pid of a new child, and what reaps it."""
         raise NotImplementedError
 
@@ -180,7 +181,7 @@ class WarmNursery(Nursery):
         self.sock: socket.socket | None = None
         self.lock = threading.Lock()
 
-    def order(self, order: Message, fd: int) -> tuple[int, Callable[[], float]]:
+    def order(self, order: Message, fd: int) -> Birth:
         """Have the template fork."""
         pid = self.ask(order, [fd])["pid"]
 
@@ -229,38 +230,42 @@ class FreshNursery(Nursery):
     def order_all(
         self, children: dict[str, Child], roles: Mapping[str, Box], seed: int, most: int
     ) -> None:
-        """Order them side by side: each takes seconds to import everything."""
-        with ThreadPoolExecutor(len(roles)) as pool:
-            orders = {
-                role: pool.submit(self.child, role, box, seed, most)
-                for role, box in roles.items()
-            }
-        for role, order in orders.items():
-            if order.exception() is None:
-                children[role] = order.result()
-        for order in orders.values():
-            order.result()  # the first failure, if there is one
+        """Start them side by side: each takes seconds to import everything.
 
-    def order(self, order: Message, fd: int) -> tuple[int, Callable[[], float]]:
-        """Start a process that becomes the child."""
-        process, sock = start_template("--once")
+        From this thread, which waits for them: they end with the thread they come from.
+        """
+        started = {role: start_template("--once") for role in roles}
         try:
-            answer(sock)
-            send(sock, order, [fd])
-            answer(sock)
+            for role, box in roles.items():
+                process, sock = started[role]
+                order = self.order_of(role, box, seed)
+                give_birth = partial(begin, process, sock, order)
+                children[role] = adopt(give_birth, most)
         except BaseException:
-            process.kill()
-            process.wait()
+            for process, _ in started.values():
+                process.kill()
+                process.wait()
+            children.clear()
             raise
         finally:
-            sock.close()
+            for _, sock in started.values():
+                sock.close()
 
-        def reap() -> float:
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = status
-            return usage.ru_utime + usage.ru_stime
 
-        return process.pid, reap
+def begin(
+    process: subprocess.Popen, sock: socket.socket, order: Message, fd: int
+) -> Birth:
+    """Make a fresh process the child that is ordered."""
+    answer(sock)
+    send(sock, order, [fd])
+    answer(sock)
+
+    def reap() -> float:
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = status
+        return usage.ru_utime + usage.ru_stime
+
+    return process.pid, reap
 
 
 def await_any(children: Sequence[Child], seconds: float) -> None:

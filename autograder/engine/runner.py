@@ -80,6 +80,10 @@ class Runner:
             warm.stop()
         self._nurseries["warm"] = warm
 
+    def close(self) -> None:
+        """The same as `stop`: for `contextlib.closing`."""
+        self.stop()
+
     def stop(self) -> None:
         """End every process, now; later calls of `run` fail."""
         self._stopped = True

@@ -7,6 +7,7 @@ the worker, whose end of the socket closes then.
 """
 
 import os
+import signal
 import socket
 import sys
 
@@ -77,6 +78,7 @@ class Template:
 
 def main() -> None:
     """Get ready, say so, serve until the worker is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the worker's to handle
     sock = socket.socket(fileno=int(sys.argv[1]))
     try:
         template = Template(sock, ready_shell())

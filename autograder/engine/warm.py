@@ -1,10 +1,11 @@
 """What a template does once so that no notebook has to: imports, and first uses."""
 
+import ctypes
 import gc
 import importlib
 import io
-import os
 import random
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -20,6 +21,10 @@ MODULES = (
     "tqdm",
     "flowbook.checks",
 )
+
+
+HUGE = 1 << 21  # bytes of a huge page
+USE_HUGE, COLLAPSE = 14, 25  # Linux's MADV_HUGEPAGE and MADV_COLLAPSE (since 6.1)
 
 
 class NotSingleThreadedError(RuntimeError):
@@ -65,9 +70,31 @@ def draw(pyplot: ModuleType) -> None:
 
 
 def freeze() -> None:
-    """Keep the collector away from what all children share."""
+    """Let children share as much as possible, and be forked as fast as possible."""
     gc.collect()
     gc.freeze()
+    gather_pages()
+
+
+def gather_pages() -> int:
+    """Move this process's memory into huge pages, if the kernel can; return bytes.
+
+    A fork copies the table of pages, and 500 times fewer pages make it three times
+    cheaper. Children still copy single small pages when they write.
+    """
+    madvise = ctypes.CDLL(None).madvise
+    madvise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+    gathered = 0
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        addresses, rights, *_, name = (line + " -").split()[:6]
+        if rights != "rw-p" or name not in ("-", "[heap]"):
+            continue
+        start, stop = (int(address, 16) for address in addresses.split("-"))
+        start, stop = -(-start // HUGE) * HUGE, stop // HUGE * HUGE
+        if start < stop and not madvise(start, stop - start, USE_HUGE):
+            failed = madvise(start, stop - start, COLLAPSE)
+            gathered += 0 if failed else stop - start
+    return gathered
 
 
 def threads() -> int:
@@ -83,15 +110,8 @@ def assert_single_threaded() -> None:
 
 def seed_all(seed: int) -> None:
     """Put every generator where this notebook's run starts."""
-    import sys
-
     random.seed(seed)
     if numpy := sys.modules.get("numpy"):
         numpy.random.seed(seed % 2**32)
     if torch := sys.modules.get("torch"):
         torch.manual_seed(seed)
-
-
-def private_home() -> None:
-    """Work in a folder of this process's own, where files may be written."""
-    os.chdir(os.environ["HOME"])
