@@ -160,7 +160,8 @@ def is_plain(value: Tensor) -> bool:
 def tensor_bytes(value: Tensor) -> np.ndarray:
     """Return a dense tensor's numbers as bytes on the CPU, without a copy if it can."""
     value = Tensor.detach(value).resolve_conj().resolve_neg().cpu().contiguous()
-    return value.reshape(-1).view(torch.uint8).numpy()
+    flat = value.reshape(-1)  # without numbers it has no view of another dtype
+    return flat.view(torch.uint8).numpy() if len(flat) else np.empty(0, np.uint8)
 
 
 def array_bytes(value: np.ndarray) -> np.ndarray:
@@ -269,7 +270,8 @@ class Unpacker:
         data = np.frombuffer(raw, np.uint8).copy()
         if dtype is torch.bool and data.size and data.max() > 1:
             raise ProtocolError("a truth value is neither 0 nor 1")
-        value = torch.from_numpy(data).view(dtype).reshape(shape)
+        flat = torch.from_numpy(data)
+        value = (flat.view(dtype) if data.size else flat.to(dtype)).reshape(shape)
         place = available(exact(device, str))
         return value if place is None else value.to(place)
 

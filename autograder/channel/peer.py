@@ -41,6 +41,7 @@ class PeerPacker(Packer):
     def __init__(self, peer: "Peer") -> None:
         super().__init__()
         self.peer = peer
+        self.kept: list[Any] = []  # until the message is sent
 
     def other(self, value: Any, depth: int) -> Node:
         return self.peer.pack_other(value, self, depth)
@@ -50,6 +51,7 @@ class PeerPacker(Packer):
             return self.other(value, depth)
         leaf = value.is_leaf
         if leaf and (value.requires_grad or type(value) is torch.nn.Parameter):
+            self.kept.append(value)
             return ["W", self.peer.twins.number(value)]
         if value.requires_grad:
             return self.attached(value)
@@ -325,11 +327,13 @@ class Peer:
             raise RecursionError("functions of test and answer call each other deeply")
         with torch.set_grad_enabled(grad):
             result = self.perform(question.get("op"), parts)
-        return self.pack_answer(result, unpacker)
+        header, packer = self.pack_answer(result, unpacker)
+        packer.kept.append(parts)  # what changed in them is part of the answer
+        return header, packer
 
     def pack_answer(
         self, result: Any, unpacker: PeerUnpacker
-    ) -> tuple[dict[str, Any], Packer]:
+    ) -> tuple[dict[str, Any], PeerPacker]:
         packer = AnswerPacker(self)
         header: dict[str, Any] = {"tree": packer.pack(result)}
         first = Packer()

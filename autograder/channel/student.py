@@ -99,6 +99,7 @@ class Server(Peer):
         known = self.twins.twins.get(number)
         tensor = known.hold() if known else None
         if tensor is None:
+            self.twins.gone.discard(number)
             value, parameter, requires_grad = self.ask("tensor", number)
             tensor = make_leaf(value, parameter, requires_grad)
             twin = self.twins.add(number, tensor, keep=False)

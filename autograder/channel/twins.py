@@ -155,6 +155,7 @@ class Twins:
 
 def entry(number: int, tensor: Tensor, value: bool, grad: bool, packer: Packer) -> Node:
     """Return one tensor's line in a message: what it is, and what has changed."""
+    numbers = packer.data(tensor) if value else None  # read in this order too
     gradient: Any = None
     if grad:
         here = tensor.grad is not None and is_plain(tensor.grad)
@@ -163,7 +164,7 @@ def entry(number: int, tensor: Tensor, value: bool, grad: bool, packer: Packer) 
         number,
         isinstance(tensor, nn.Parameter),
         tensor.requires_grad,
-        packer.data(tensor) if value else None,
+        numbers,
         gradient,
     ]
 
