@@ -106,6 +106,25 @@ def delay(
     return int(marked), marked
 
 
+def said(late: Lateness, points: float) -> str:
+    """A delay in words for the student; `points` are those that it costs."""
+    days = "1 day" if late.days == 1 else f"{late.days} days"
+    words = [f"Handed in {days} late."]
+    if late.assumed:
+        words = ["Marked as late where you handed it in; it counts as 1 day."]
+    if late.free:
+        words.append(f"{late.free} of your free late days went into it.")
+    if late.closed:
+        words.append("That is too late to count.")
+    elif late.share:
+        words.append(
+            f"It costs {late.share:.0%} of what you earned: {points:.4g} points."
+        )
+    else:
+        words.append("It costs nothing.")
+    return " ".join(words)
+
+
 def enter_penalties(course: Course, assignment: str, gradebook: "Gradebook") -> None:
     """Write the due date and the penalties into the gradebook, in one transaction.
 

@@ -64,6 +64,12 @@ class Report:
         return [each for each in self.graded if each.waiting]
 
     @property
+    def late(self) -> list[Scored]:
+        """The students who were late, the latest first."""
+        late = [each for each in self.students if each.late]
+        return sorted(late, key=lambda each: (-each.late.days, each.result.student))
+
+    @property
     def max_points(self) -> float:
         """The points of the whole assignment."""
         return max((each.result.max_points for each in self.students), default=0.0)

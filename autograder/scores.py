@@ -10,7 +10,7 @@ from itertools import groupby
 from autograder import gradebook
 from autograder.course import Course
 from autograder.gradebook import Given
-from autograder.late import Lateness, lateness
+from autograder.late import Lateness, lateness, said
 from autograder.model import CellResult, Outcome, Result
 
 NOT_GRADED = "This submission has not been graded yet: run `autograder grade` again."
@@ -58,6 +58,11 @@ class Scored:
     def points(self) -> float | None:
         """The score so far, less what lateness costs; None for what was not graded."""
         return None if self.earned is None else self.earned - self.penalty
+
+    @property
+    def delay(self) -> str | None:
+        """What the student should know about being late; None for who was in time."""
+        return said(self.late, self.penalty) if self.late else None
 
     @property
     def waiting(self) -> float:

@@ -2,13 +2,16 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import pytest
+from lms_files import MOODLE_ROSTER, make_zip
 from tiny_assignment import NAME, hand_in, handed_in, tiny_course, write_source
 
 from autograder.cli import main
 from autograder.collect import read_submission
-from autograder.judge import refused
+from autograder.judge import no_points, refused
+from autograder.model import Outcome, Result
 from autograder.record import record
 
 COMMANDS = (
@@ -153,8 +156,45 @@ def test_the_pages_are_written_from_what_was_recorded(course, capsys, command):
     status, out, _ = run(capsys, command, "t1", "--json")
     written = json.loads(out)
     paths = written if isinstance(written, list) else list(written.values())
-    assert status == 0
+    assert status == (1 if command == "export" else 0)  # she has no score
     assert paths
+
+
+def test_from_moodles_zip_to_moodles_worksheet(course, capsys, tmp_path):
+    folder, exam = course
+    answers = json.dumps(handed_in(exam)).encode("utf-8")
+    make_zip(
+        tmp_path / "moodle.zip",
+        {f"Ada Lovelace_101_assignsubmission_file_/{NAME}.ipynb": answers},
+    )
+    (tmp_path / "grades.csv").write_text(MOODLE_ROSTER, "utf-8")
+    status, out, _ = run(
+        capsys, "collect", "T1", "moodle.zip", "--roster", "grades.csv"
+    )
+    assert (status, out) == (0, "Collected 1 of 1 submissions.\n")
+    submission, _ = read_submission(folder, NAME, "ada@example.org")
+    cells = tuple(replace(each, manual=False, points=1.5) for each in no_points(exam))
+    result = Result(
+        submission.student,
+        NAME,
+        Outcome.GRADED,
+        cells,
+        key="k",
+        notebook=answers.decode(),
+    )
+    with folder.gradebook() as gradebook:
+        record(folder, exam, result, gradebook, submission.received)
+    status, out, _ = run(capsys, "export", "T1", "--to", "moodle", "-o", "back.csv")
+    assert status == 0
+    assert "Wrote 1 scores into back.csv" in out
+    assert "emilie@example.org, sofia@example.org" in out
+    assert "Participant 101,Ada Lovelace,ada@example.org" in (
+        tmp_path / "back.csv"
+    ).read_text("utf-8-sig")
+    for to in ("csv", "nbgrader"):
+        assert run(capsys, "export", "T1", "--to", to)[0] == 0
+    status, out, err = run(capsys, "export", "T1", "--to", "canvas")
+    assert (status, out, err.count("\n")) == (2, "", 1)
 
 
 @pytest.mark.grading

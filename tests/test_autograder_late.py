@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -14,7 +15,14 @@ from autograder.course import Course
 from autograder.course_file import LatePolicy, settings
 from autograder.handed_in import Note, store
 from autograder.judge import no_points
-from autograder.late import begun_days, charge, enter_penalties, lateness
+from autograder.late import (
+    Lateness,
+    begun_days,
+    charge,
+    enter_penalties,
+    lateness,
+    said,
+)
 from autograder.model import CourseError, Outcome, Result
 from autograder.record import record
 from autograder.scores import read_class
@@ -247,3 +255,33 @@ def test_plain_nbgrader_takes_the_plugin_and_gives_the_same(graded):
         gradebook.find_submission(NAME, "bob").timestamp = late
         gradebook.db.commit()
     assert penalty("bob", per_day=0.1, free_days=3) == pytest.approx(0.5)  # 2 spent
+
+
+def test_the_student_and_the_instructor_are_told(graded):
+    from autograder.feedback import write_feedback
+    from autograder.report import write_report
+
+    paths = write_feedback(graded, NAME)
+    pages = {path.parts[-3]: path.read_text("utf-8") for path in paths}
+    told = "Handed in 2 days late. It costs 20% of what you earned: 1 points."
+    assert told in pages["ada"]
+    assert "late" not in pages["bob"].partition("<main")[2].partition("Exercise")[0]
+    report = " ".join(write_report(graded, NAME).read_text("utf-8").split())
+    section = report.partition("<h3>Late</h3>")[2].partition("</ul>")[0]
+    assert re.sub(r"<[^>]*>", "", section).strip() == "ada: 2 days, −20 %"
+
+
+@pytest.mark.parametrize(
+    ("late", "words"),
+    [
+        (
+            Lateness(1, 1),
+            "Handed in 1 day late. 1 of your free late days went into it.",
+        ),
+        (Lateness(9, closed=True, share=1.0), "That is too late to count."),
+        (Lateness(1, share=0.1, assumed=True), "Marked as late where you handed it in"),
+        (Lateness(3), "It costs nothing."),
+    ],
+)
+def test_a_delay_is_told_in_words(late, words):
+    assert words in said(late, 0.5)
