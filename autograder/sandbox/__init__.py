@@ -15,6 +15,7 @@ from collections.abc import Iterable
 
 from autograder.sandbox.box import Box, SandboxError
 from autograder.sandbox.filter import program
+from autograder.sandbox.namespaces import policy
 from autograder.sandbox.tiers import (
     Probe,
     Tier,
@@ -44,7 +45,7 @@ __all__ = [
 def prepare(box: Box) -> None:
     """Look up once, before forking, what `enter` needs to know about this machine."""
     view(box)
-    program()
+    program(policy(box))
 
 
 def enter(tier: Tier, box: Box, keep: Iterable[int] = ()) -> None:

@@ -25,6 +25,8 @@ class Box:
     always be read. `readable` adds paths to them; `hidden` covers paths, even those
     that lie under something readable. `writable` are private folders of the host,
     made for this box. All keep their own paths. `devices` are nodes under /dev.
+    `loopback` gives a network in which there is nobody else, for Jupyter kernels; with
+    it there is no other network either.
     """
 
     memory: int = 2 * 1024**3
@@ -36,6 +38,7 @@ class Box:
     writable: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
+    loopback: bool = False
 
     def to_json(self) -> str:
         """Write as JSON text; `from_json` gives back an equal Box."""
@@ -59,6 +62,8 @@ def read(name: str, value: Any) -> Any:
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
             return tuple(value)
         raise ValueError(f"{name} is a list of paths, not {value!r}")
+    if name == "loopback" and isinstance(value, bool):
+        return value
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not 0 < value < float("inf"):
         raise ValueError(f"{name} is a number above 0, not {value!r}")

@@ -69,15 +69,18 @@ DENIED = (
     *("modify_ldt", "open_by_handle_at", "syslog", "vhangup", "fanotify_init"),
     *("lookup_dcookie", "nfsservctl"),
 )
-# Without namespaces a process could leave its group, talk to the host's services, or
-# change the mode and the dates of files that it may not even read.
+# Without namespaces a process could leave its group, or talk to the host's services.
 OUTSIDE = (
     *("setsid", "setpgid", "connect", "tkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo"),
-    *("pidfd_open", "pidfd_send_signal", "ioprio_set", "chmod", "fchmod", "fchmodat"),
-    *("fchmodat2", "chown", "fchown", "lchown", "fchownat", "setxattr", "lsetxattr"),
+    *("pidfd_open", "pidfd_send_signal", "ioprio_set", "setxattr", "lsetxattr"),
     *("fsetxattr", "removexattr", "lremovexattr", "fremovexattr", "setxattrat"),
-    *("removexattrat", "utime", "utimes", "futimesat", "utimensat", "truncate"),
-    "file_setattr",
+    *("removexattrat", "truncate", "file_setattr"),
+)
+# Landlock lets a process change the mode and the dates of files that it may not even
+# read. These calls do nothing and say that they did: whoever copies a file makes them.
+PRETENDED = (
+    *("chmod", "fchmod", "fchmodat", "fchmodat2", "chown", "fchown", "lchown"),
+    *("fchownat", "utime", "utimes", "futimesat", "utimensat"),
 )
 
 
@@ -110,7 +113,6 @@ TRUNCATE, WAYS = 0o1000, 0o3  # of open
 
 ARGUMENTS = (
     Rule("clone", 0, NAMESPACES, allowed=(0,)),
-    Rule("socket", 0, ALL, allowed=(socket.AF_UNIX,), error=errno.EAFNOSUPPORT),
     Rule("ioctl", 1, ALL, denied=TERMINAL),
     Rule("prctl", 0, ALL, denied=(kernel.PR_SET_DUMPABLE,)),
     Rule(
@@ -134,6 +136,36 @@ OUTSIDE_ARGUMENTS = (
     Rule("openat", 2, TRUNCATE | WAYS, denied=(TRUNCATE, TRUNCATE | WAYS)),
     Rule("open", 1, TRUNCATE | WAYS, denied=(TRUNCATE, TRUNCATE | WAYS)),
 )
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a filter refuses: calls that fail, that do nothing, and rules."""
+
+    rules: tuple[Rule, ...]
+    denied: tuple[str, ...] = DENIED
+    pretended: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ABSENT
+
+
+def inside(*families: int) -> Policy:
+    """For a process in namespaces of its own, with these families of sockets."""
+    return Policy((*ARGUMENTS, *sockets(*families)))
+
+
+def outside(pid: int, signals_kept_in: bool) -> Policy:
+    """For a process that sees the host's, whose pid is `pid`."""
+    own = () if signals_kept_in else own_signals(pid)
+    rules = (*ARGUMENTS, *sockets(socket.AF_UNIX), *OUTSIDE_ARGUMENTS, *own)
+    return Policy(rules, (*DENIED, *OUTSIDE), PRETENDED)
+
+
+def sockets(*families: int) -> tuple[Rule, ...]:
+    """Let a process open sockets of these families alone."""
+    # zmq asks for the names of the interfaces, and aborts at any other answer.
+    no_names = Rule("socket", 0, ALL, (socket.AF_NETLINK,), error=errno.EOPNOTSUPP)
+    others = Rule("socket", 0, ALL, allowed=families, error=errno.EAFNOSUPPORT)
+    return no_names, others
 
 
 def own_signals(pid: int) -> tuple[Rule, ...]:

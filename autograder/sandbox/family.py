@@ -50,10 +50,12 @@ def hear(heard: int, child: int) -> None:
 
 
 def supervise(child: int, last: Callable[[], None] = lambda: None) -> NoReturn:
-    """Wait for `child`, reap what else ends, do `last`, and end with its status."""
+    """Wait for `child`, reap what else ends, do `last`, and end with its status.
+
+    Whoever ends us, by whatever signal, ends the child too.
+    """
     code = BROKEN
     try:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
         kernel.close_others(set())
         pid, status = 0, 0
         while pid != child:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from functools import cache
 
 from autograder.sandbox import kernel
-from autograder.sandbox.calls import ABSENT, ARGUMENTS, DENIED, NUMBERS, Rule
+from autograder.sandbox.calls import NUMBERS, Policy, Rule
 
 LOAD, AND, RETURN = 0x20, 0x54, 0x06  # BPF: load a word, mask it, give the verdict
 EQUAL, AT_LEAST = 0x15, 0x35  # jump if so, jump if not so
@@ -18,12 +18,9 @@ ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 X32 = 0x40000000  # the numbers of the x32 way in start there
 
 
-def install_filter(calls: tuple[str, ...] = (), rules: tuple[Rule, ...] = ()) -> None:
-    """Deny this process and its children what leads out; needs no_new_privs.
-
-    `calls` and `rules` are denied too.
-    """
-    code = program(calls, rules)
+def install_filter(policy: Policy) -> None:
+    """Refuse this process and its children what leads out; needs no_new_privs."""
+    code = program(policy)
     buffer = ctypes.create_string_buffer(code, len(code))
     length = len(code) // 8
     header = struct.pack("HxxxxxxQ", length, ctypes.addressof(buffer))
@@ -36,15 +33,17 @@ def install_filter(calls: tuple[str, ...] = (), rules: tuple[Rule, ...] = ()) ->
 
 
 @cache
-def program(calls: tuple[str, ...] = (), rules: tuple[Rule, ...] = ()) -> bytes:
+def program(policy: Policy) -> bytes:
     """The filter as BPF instructions of 8 bytes."""
     code = [step(LOAD, ARCHITECTURE), *unless(ARCHITECTURES[kernel.MACHINE], KILL)]
     code.append(step(LOAD, NUMBER))
     if kernel.MACHINE == "x86_64":
         code += [step(AT_LEAST, X32, 0, 1), step(RETURN, ERROR | errno.ENOSYS)]
-    code += denied(ABSENT, errno.ENOSYS) + denied((*DENIED, *calls), errno.EPERM)
+    code += denied(policy.absent, errno.ENOSYS)
+    code += denied(policy.denied, errno.EPERM)
+    code += denied(policy.pretended, 0)
     code += suicide()
-    for rule in (*ARGUMENTS, *rules):
+    for rule in policy.rules:
         code += judged(rule)
     return b"".join([*code, step(RETURN, ALLOW)])
 

@@ -11,7 +11,13 @@ from typing import Protocol
 
 from autograder.sandbox import kernel, rights
 from autograder.sandbox.box import Box
-from autograder.sandbox.family import end_unheard, follow_parent, hear, supervise
+from autograder.sandbox.family import (
+    SIGNALLED,
+    end_unheard,
+    follow_parent,
+    hear,
+    supervise,
+)
 from autograder.sandbox.view import View, view
 
 SCRATCH = "box-"
@@ -32,7 +38,7 @@ def enter(tier: Restricted, box: Box, keep: Iterable[int]) -> None:
     sight, parent, user = view(box), os.getppid(), tier.user()
     rights.usual_signals()
     follow_parent(parent, signal.SIGTERM)
-    os.setsid()
+    rights.own_session()
     kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
     scratch = make_scratch(user)
     heard, said = os.pipe()
@@ -54,11 +60,12 @@ def watch_over(inner: int, heard: int, scratch: Path) -> None:
         end_all(inner)
         shutil.rmtree(scratch, ignore_errors=True)
 
-    def stop(*_: object) -> None:
+    def stop(number: int, *_: object) -> None:
         empty()
-        os._exit(128 + signal.SIGTERM)
+        os._exit(SIGNALLED + number)
 
-    signal.signal(signal.SIGTERM, stop)
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, stop)
     try:
         hear(heard, inner)
     except BaseException:
@@ -104,7 +111,7 @@ def confine(
         running = threads_of(user)
     else:
         for path in sight.writable:
-            os.chown(path, user, user)
+            rights.hand_over(path, user, user)
         kernel.no_bounding_set()
         rights.become(user)
         rights.die_with_parent(signal.SIGKILL)  # forgotten when the uid changes

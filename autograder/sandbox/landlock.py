@@ -8,7 +8,7 @@ from pathlib import Path
 
 from autograder.sandbox import group, kernel, rights
 from autograder.sandbox.box import Box, SandboxError
-from autograder.sandbox.calls import OUTSIDE, OUTSIDE_ARGUMENTS, own_signals
+from autograder.sandbox.calls import outside
 from autograder.sandbox.filter import install_filter
 from autograder.sandbox.view import View, view
 
@@ -41,6 +41,8 @@ class Landlock:
         """Enter, as a user of its own when we are root."""
         if hidden := view(box).covered:
             raise SandboxError(f"Landlock cannot hide {hidden[0]}")
+        if box.loopback:
+            raise SandboxError("Landlock cannot give a process a network of its own")
         group.enter(self, box, keep)
 
     def offered(self) -> bool:
@@ -57,8 +59,7 @@ class Landlock:
     def restrict(self, sight: View, scratch: Path) -> None:
         """Open nothing but what is shown, and signal nobody else."""
         scoped = restrict(sight, scratch)
-        signals = () if scoped else own_signals(os.getpid())
-        install_filter(OUTSIDE, OUTSIDE_ARGUMENTS + signals)
+        install_filter(outside(os.getpid(), scoped))
 
 
 def version() -> int:

@@ -1,11 +1,16 @@
 """Sandboxes made of namespaces: an own file system, network and set of processes."""
 
+import fcntl
 import os
+import signal
+import socket
+import struct
 from collections.abc import Iterable
 from pathlib import Path
 
 from autograder.sandbox import kernel, rights
 from autograder.sandbox.box import Box
+from autograder.sandbox.calls import Policy, inside
 from autograder.sandbox.family import (
     end_unheard,
     follow_parent,
@@ -24,6 +29,7 @@ APART = (
     | kernel.CLONE_NEWIPC
     | kernel.CLONE_NEWUTS
 )
+SIOCSIFFLAGS, IFF_UP = 0x8914, 1
 OURS = 1  # the supervisor counts among the processes of the box's user
 
 
@@ -93,11 +99,12 @@ def enter(tier: Namespace, box: Box, keep: Iterable[int]) -> None:
     sight, parent = view(box), os.getppid()
     rights.usual_signals()
     follow_parent(parent)
-    os.setsid()
+    rights.own_session()
     user = tier.separate()
     heard, said = os.pipe()
     inner = os.fork()
     if inner:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.close(said)
         tier.become(user)
         rights.give_up_rights()
@@ -118,6 +125,8 @@ def confine(
     os.setsid()
     group = os.getgid() if user == os.getuid() else user
     build_root(sight, box, user, group)
+    if box.loopback:
+        start_loopback()
     kernel.no_bounding_set()
     tier.become(user)
     rights.give_up_rights()
@@ -126,4 +135,17 @@ def confine(
     rights.new_environment(HOME, "/tmp")
     rights.bound(box, box.processes + OURS)
     kernel.close_others(keep | {said})
-    install_filter()
+    install_filter(policy(box))
+
+
+def policy(box: Box) -> Policy:
+    """The system calls that the box refuses."""
+    network = (socket.AF_INET, socket.AF_INET6) if box.loopback else ()
+    return inside(socket.AF_UNIX, *network)
+
+
+def start_loopback() -> None:
+    """Bring up the one interface of a new network namespace."""
+    request = struct.pack("16sH14x", b"lo", IFF_UP)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as opened:
+        fcntl.ioctl(opened, SIOCSIFFLAGS, request)

@@ -27,6 +27,12 @@ def die_with_parent(number: int) -> None:
     kernel.prctl(kernel.PR_SET_PDEATHSIG, number)
 
 
+def own_session() -> None:
+    """Leave the terminal's session, unless we lead a group of our own already."""
+    if os.getpgrp() != os.getpid():
+        os.setsid()
+
+
 def free_user() -> int:
     """A uid of nobody, another one for each process that asks."""
     for line in Path("/proc/self/uid_map").read_text().splitlines():
@@ -41,6 +47,14 @@ def become(user: int) -> None:
     os.setgroups([])
     os.setresgid(user, user, user)
     os.setresuid(user, user, user)
+
+
+def hand_over(folder: str, user: int, group: int) -> None:
+    """Give a folder of the host, and what lies in it, to the user of a box."""
+    for top, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            os.lchown(os.path.join(top, name), user, group)
+    os.lchown(folder, user, group)
 
 
 def give_up_rights() -> None:

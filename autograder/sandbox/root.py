@@ -2,7 +2,7 @@
 
 import os
 
-from autograder.sandbox import kernel
+from autograder.sandbox import kernel, rights
 from autograder.sandbox.box import Box
 from autograder.sandbox.kernel import (
     ATTR_NODEV,
@@ -51,7 +51,7 @@ def build_root(view: View, box: Box, user: int, group: int) -> None:
     for path in view.covered:
         cover(NEW + path)
     for path in view.writable:
-        os.chown(OLD + path, user, group)
+        rights.hand_over(OLD + path, user, group)
         show(OLD + path, NEW + path, ATTR_NOSUID | ATTR_NODEV | ATTR_NOEXEC)
     devices(view.devices)
     names(user, group)
