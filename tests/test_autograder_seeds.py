@@ -6,9 +6,22 @@ import stat
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from tiny_assignment import NAME, SOURCE, handed_in, submission, tiny_course, tiny_exam
+from tiny_assignment import (
+    NAME,
+    SOURCE,
+    SQUARE,
+    cell_of,
+    hand_in,
+    handed_in,
+    submission,
+    tiny_course,
+    tiny_exam,
+    write_source,
+)
 
+from autograder.cli import main
 from autograder.course import Course
+from autograder.grade import grade
 from autograder.intake import intake
 from autograder.model import CourseError
 from autograder.seeds import (
@@ -145,3 +158,35 @@ def test_a_secret_that_others_can_read_or_that_is_damaged_is_refused(tmp_path):
     (tmp_path / SECRET).write_text("")
     with pytest.raises(CourseError, match="not the secret"):
         course_secret(course)
+
+
+MINE = """mine = None
+### BEGIN SOLUTION
+mine = student_seed + 1
+### END SOLUTION
+"""
+
+
+@pytest.mark.grading
+def test_everybody_is_judged_with_his_own_number_whosever_notebook_it_is(
+    tmp_path, monkeypatch
+):
+    """Eve and Zoe hand in Ada's notebook; Eve's answer holds Ada's number itself."""
+    monkeypatch.chdir(tmp_path)
+    text = PERSONAL.replace("check(cube(2), 8,", "check(mine, student_seed + 1,")
+    cube = text[text.index("def cube(x):") :].partition("```")[0]
+    write_source(tmp_path / "solutions", text.replace(cube, MINE))
+    (tmp_path / "class.csv").write_text("student\nada\neve\nzoe\n")
+    assert main(["release", "t1", "--roster", "class.csv"]) == 0
+    course = Course(tmp_path / "course")
+    personal = course.root / "personal" / NAME / "ada" / f"{NAME}.ipynb"
+    for student in ("ada", "eve", "zoe"):
+        found = json.loads(personal.read_text("utf-8"))
+        number = "student_seed" if student == "zoe" else number_in(found)
+        cell_of(found, "cube")["source"] = f"mine = {number} + 1"
+        cell_of(found, "square")["source"] = SQUARE
+        hand_in(course, student, found)
+    results = grade("t1", course, progress=False, workers=1)
+    points = {each.student: [cell.points for cell in each.cells] for each in results}
+    assert points == {"ada": [2, 3, 0], "eve": [2, 0, 0], "zoe": [2, 3, 0]}
+    assert {each.repairs for each in results} == {()}
