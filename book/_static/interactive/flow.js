@@ -244,8 +244,8 @@
       const depth = flow().depth;
       walker.walk(...(cloud === "z" ? [0, depth] : [depth, 0]), 0.9 * depth);
     };
-    F.button(controls, "z \u2192 x: generate", () => go("z"));
-    F.button(controls, "x \u2192 z: normalise", () => go("x"));
+    F.button(controls, "z \u2192 x", () => go("z")).title = "Generate: from the base to the data";
+    F.button(controls, "x \u2192 z", () => go("x")).title = "Normalise: from the data to the base";
     if (names.length > 1) {
       F.choice(controls, {
         legend: "flow", options: Object.fromEntries(names.map((n) => [n, n])), value: names[0],
