@@ -258,7 +258,7 @@ def test_the_release_is_valid_and_gives_nothing_away(folder):
         notebook, _ = step.preprocess(notebook, {})
     MetadataValidator().validate_nb(notebook)
     text = "\n".join(cell.source for cell in notebook.cells)
-    assert not re.search(r"SOLUTION|HIDDEN|marking scheme", text, re.IGNORECASE)
+    assert not re.search(r"SOLUTION|HIDDEN TESTS|marking scheme", text, re.IGNORECASE)
 
 
 @each_assignment
