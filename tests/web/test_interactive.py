@@ -1,0 +1,433 @@
+"""The interactive figures answer to mouse, keys and touch, with the right numbers."""
+
+import base64
+import json
+import math
+import re
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+from torch.distributions import Normal
+from torch.nn.utils import vector_to_parameters
+
+from flowbook.coupling import AdditiveCoupling, AffineCoupling, SplineCoupling
+from flowbook.densities import StandardNormal
+from flowbook.flow import Flow, Layer
+from flowbook.likelihoods import DiscretizedLogistic
+from flowbook.linear import Diagonal
+from flowbook.nets import mlp
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Locator
+
+PAGES = {
+    "map": "02_one_dimension",
+    "flow": "03_many_dimensions",
+    "two flows": "06_coupling",
+    "cobweb": "09_contraction_mappings",
+    "latent": "14_elbo",
+}
+
+pytestmark = pytest.mark.web
+
+
+class Figure:
+    """One interactive figure on an open page."""
+
+    def __init__(self, page: object) -> None:
+        self.page = page
+        self.root: Locator = page.locator(".interactive").first
+
+    def wake(self) -> "Figure":
+        """Scroll to it, and wait until it is alive and has said its numbers."""
+        # Pages scroll smoothly; a test does not wait for that.
+        self.root.evaluate(
+            "e => e.scrollIntoView({block: 'center', behavior: 'instant'})"
+        )
+        self.root.locator(".reading").wait_for(timeout=15_000)
+        self.page.wait_for_function(
+            "document.querySelector('.interactive .reading').innerText.length > 20"
+        )
+        return self
+
+    @property
+    def data(self) -> dict:
+        """What the chapter's cell has exported."""
+        return json.loads(self.root.locator("script").text_content())
+
+    def words(self) -> str:
+        """The numbers in words, one frame after the last change."""
+        frame = "requestAnimationFrame"
+        self.page.evaluate(f"new Promise((go) => {frame}(() => {frame}(go)))")
+        return self.root.locator(".reading").inner_text().replace("\u2212", "-")
+
+    def numbers(self, line: int) -> list[float]:
+        """All numbers of one line of the words."""
+        return [
+            float(n) for n in re.findall(r"-?\d+\.?\d*", self.words().split("\n")[line])
+        ]
+
+    def slider(self, name: str) -> "Locator":
+        """The slider with this accessible name."""
+        return self.root.get_by_role("slider", name=name)
+
+    def drag(self, handle: "Locator", dx: float, dy: float) -> None:
+        """Drag a handle with the mouse."""
+        box = handle.bounding_box()
+        x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+        self.page.mouse.move(x, y)
+        self.page.mouse.down()
+        self.page.mouse.move(x + dx, y + dy, steps=4)
+        self.page.mouse.up()
+
+
+@pytest.fixture
+def opened(visit, address) -> Iterator[Callable[[str], Figure]]:
+    """Open a figure by its name; in the end nothing may have gone wrong on the page."""
+
+    def open_figure(name: str) -> Figure:
+        visit.page.emulate_media(reduced_motion="reduce")
+        visit.open(f"{address}/book/{PAGES[name]}.html")
+        return Figure(visit.page).wake()
+
+    yield open_figure
+    assert visit.problems == []
+
+
+def unpacked(packed: dict) -> Tensor:
+    """The tensor that flowbook.interactive.packed wrote."""
+    numbers = np.frombuffer(base64.b64decode(packed["float32"]), "<f4")
+    return torch.from_numpy(numbers.copy()).double().reshape(packed["shape"])
+
+
+def press(locator: "Locator", key: str, times: int = 1) -> None:
+    for _ in range(times):
+        locator.press(key)
+
+
+# ---- every figure -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_figure_comes_alive_without_moving_the_page(visit, address, name):
+    for width in (1300, 420):
+        visit.page.set_viewport_size({"width": width, "height": 900})
+        visit.open(f"{address}/book/{PAGES[name]}.html")
+        figure = Figure(visit.page)
+        before = figure.root.bounding_box()["height"]
+        figure.wake()
+        assert figure.root.bounding_box()["height"] == before
+        wide = "document.documentElement.scrollWidth - innerWidth"
+        assert visit.page.evaluate(wide) <= 0
+    assert visit.problems == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_figure_needs_no_server(offline, site, name):
+    offline.open(f"{site.as_uri()}/book/{PAGES[name]}.html")
+    Figure(offline.page).wake()
+    assert offline.problems == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_still_picture_stands_in_for_print_and_without_scripts(
+    browser, address, name
+):
+    url = f"{address}/book/{PAGES[name]}.html"
+    for scripts in (True, False):
+        context = browser.new_context(java_script_enabled=scripts)
+        page = context.new_page()
+        page.goto(url)
+        if scripts:
+            page.emulate_media(media="print")
+        still = page.locator(".interactive img.still").first
+        assert still.is_visible()
+        assert still.get_attribute("alt")
+        assert not page.locator(".interactive .live").first.is_visible()
+        context.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_figure_follows_the_theme(opened, name):
+    figure = opened(name)
+    canvas = figure.root.locator("canvas").first
+    look = "(canvas) => canvas.toDataURL()"
+    set_theme = "(theme) => (document.documentElement.dataset.theme = theme)"
+    seen = []
+    for theme in ("light", "dark", "light"):
+        figure.page.evaluate(set_theme, theme)
+        figure.words()
+        figure.page.wait_for_timeout(200)
+        seen.append(canvas.evaluate(look))
+    assert seen[0] == seen[2] != seen[1]
+
+
+# ---- chapter 2 --------------------------------------------------------------------
+
+
+def forward(z: float, slope: float, bend: float) -> float:
+    """Solve slope x + bend x^3 = z by the roots of a polynomial."""
+    roots = np.roots([bend, 0.0, slope, -z])
+    return float(roots[np.abs(roots.imag) < 1e-9].real[0])
+
+
+def test_the_strips_of_the_map_are_where_the_cubic_puts_them(opened):
+    figure = opened("map")
+    edges = Normal(0.0, 1.0).icdf(torch.linspace(0, 1, 13)[1:-1]).tolist()
+    assert np.allclose(figure.data["edges"], edges, atol=1e-5)
+    press(figure.slider("a, the coefficient"), "ArrowRight", 20)  # a = 2
+    for strip, (low, high) in enumerate(pairwise(edges)):
+        figure.slider("Strip").fill(str(strip + 1))
+        z0, z1, x0, x1 = figure.numbers(0)
+        assert (z0, z1) == pytest.approx((low, high), abs=1e-3)
+        ends = forward(low, 1.0, 2.0), forward(high, 1.0, 2.0)
+        assert (x0, x1) == pytest.approx(ends, abs=1e-3)
+
+
+def test_forgetting_the_slope_loses_the_mass_that_chapter_2_computes(opened):
+    figure = opened("map")
+    figure.root.get_by_role("checkbox", name="forget").press("Space")
+    x = torch.linspace(-3, 3, 6001)
+    mass = torch.trapezoid(Normal(0.0, 1.0).log_prob(x + x**3).exp(), x).item()
+    assert figure.numbers(2)[0] == pytest.approx(mass, abs=1e-3)
+
+
+def test_the_map_is_pulled_by_mouse_and_by_arrow_keys(opened):
+    figure = opened("map")
+    handle = figure.root.get_by_role("button", name="z = 1;")
+    before = figure.numbers(0)
+    figure.drag(handle, 0, -30)
+    pulled = figure.numbers(0)
+    assert pulled[:2] == before[:2]
+    assert pulled[3] > before[3] + 0.02
+    press(handle, "ArrowDown", 3)
+    assert figure.numbers(0)[3] < pulled[3]
+
+
+# ---- chapters 3 and 6 -------------------------------------------------------------
+
+
+def rebuilt(spec: dict) -> Layer:
+    """The flowbook layer whose weights a page exports."""
+    if spec["type"] == "scale":
+        assert spec["shift"] == [0.0, 0.0]
+        return Diagonal(torch.tensor(spec["scale"], dtype=torch.float64))
+    mask = torch.arange(2) == spec["copied"]
+    widths = spec["net"]["widths"]
+    if spec["type"] == "spline":
+        bins = (widths[-1] + 1) // 3
+        layer = SplineCoupling(mask, widths[1], bins, spec["bound"])
+    else:
+        kinds = {"affine": AffineCoupling, "additive": AdditiveCoupling}
+        layer = kinds[spec["type"]](mask, widths[1])
+    layer = layer.double().requires_grad_(False)
+    weights = unpacked(spec["net"]["weights"])
+    vector_to_parameters(weights, layer.conditioner.parameters())
+    return layer
+
+
+def point_at(text: str) -> list[Tensor]:
+    """The z and the x of the first line of a flow's words, each (1, 2)."""
+    pairs = re.findall(r"\((-?\d+\.\d+), (-?\d+\.\d+)\)", text)
+    return [torch.tensor([[float(a), float(b)]]).double() for a, b in pairs[:2]]
+
+
+# The density that the page computes on a square [-half, half]², the top row first.
+DENSITY = """([name, at, half, cells]) => {
+  const text = document.querySelector(".interactive script").textContent;
+  const data = JSON.parse(text);
+  const pairs = (packed) => {
+    const n = Flowbook.unpack(packed);
+    return Array.from({ length: n.length / 2 }, (_, i) => [n[2 * i], n[2 * i + 1]]);
+  };
+  const flow = new Flowbook.TrainedFlow(data.flows[name], pairs(data.z), pairs(data.x));
+  return Array.from(flow.density(at, [-half, half, -half, half], cells));
+}"""
+
+
+@pytest.mark.parametrize("name", ["flow", "two flows"])
+def test_the_page_computes_what_the_flow_computes(opened, name):
+    figure = opened(name)
+    for choice, specs in figure.data["flows"].items():
+        if len(figure.data["flows"]) > 1:
+            figure.root.get_by_role("radio", name=choice).check(force=True)
+        layers = Flow(StandardNormal(2), [rebuilt(spec) for spec in specs])
+        figure.slider("Layers").press("Home")
+        box = figure.root.locator("canvas").nth(1).bounding_box()
+        for across, up in ((0.4, 0.5), (0.6, 0.35), (0.55, 0.6)):
+            figure.page.mouse.move(
+                box["x"] + across * box["width"], box["y"] + up * box["height"]
+            )
+            z, x = point_at(figure.words())
+            image, log_det = layers(z)
+            # The z on the page is rounded to 0.0005, and the flow may stretch that.
+            torch.testing.assert_close(x, image, rtol=0.02, atol=0.02)
+            log_z, shown, log_x = figure.numbers(1)
+            assert log_z == pytest.approx(
+                StandardNormal(2).log_prob(z).item(), abs=5e-3
+            )
+            assert shown == pytest.approx(log_det.item(), abs=0.05)
+            assert log_x == pytest.approx(log_z - shown, abs=2e-3)
+
+
+def test_the_picture_of_the_density_is_the_flows_density(opened):
+    figure = opened("two flows")
+    specs = figure.data["flows"]["spline"]
+    layers = [rebuilt(spec) for spec in specs]
+    centres = torch.linspace(-4.5, 4.5, 81, dtype=torch.float64)[1::2]
+    grid = torch.cartesian_prod(-centres, centres).flip(-1)  # the top row first
+    for count in (2, len(layers)):
+        flow = Flow(StandardNormal(2), layers[:count])
+        density = flow.log_prob(grid).exp()
+        shown = torch.tensor(
+            figure.page.evaluate(DENSITY, ["spline", count, 4.5, 40])
+        ).double()
+        off = (shown - density).abs() > 0.02 * density.max()
+        assert off.double().mean() < 0.01  # a table misses some very steep places
+
+
+@pytest.mark.parametrize("name", ["flow", "two flows"])
+def test_a_flow_runs_in_both_directions_and_its_point_moves(opened, name):
+    figure = opened(name)
+    slider = figure.slider("Layers")
+    depth = float(slider.get_attribute("max"))
+    figure.root.get_by_role("button", name="z → x").click()
+    assert f"all {depth:.0f} layers" in figure.words()
+    figure.root.get_by_role("button", name="x → z").click()
+    assert "In the base" in figure.words()
+    press(slider, "ArrowRight", 5)
+    assert "After 0.5 of" in figure.words()
+    before = figure.words()
+    figure.root.get_by_role("button", name="Point that").press("ArrowRight")
+    assert figure.words() != before
+
+
+def test_half_way_through_a_layer_is_a_density_too(opened):
+    figure = opened("two flows")
+    for name in figure.data["flows"]:
+        density = figure.page.evaluate(DENSITY, [name, 1.4, 9, 300])
+        assert sum(density) * (18 / 300) ** 2 == pytest.approx(1.0, abs=0.01)
+
+
+# ---- chapter 9 --------------------------------------------------------------------
+
+
+def iterate(h: Callable[[float], float], start: float, k: int) -> float:
+    for _ in range(k):
+        start = h(start)
+    return start
+
+
+def test_the_cobweb_is_where_the_iteration_is(opened):
+    figure = opened("cobweb")
+    figure.slider("Number of iterations").press("Home")
+    press(figure.slider("Number of iterations"), "ArrowRight", 7)
+    press(figure.slider("Slope"), "ArrowLeft", 10)  # 0.8
+    press(figure.slider("Start"), "ArrowRight", 10)  # 0.5
+    z = iterate(lambda v: 1 - 0.8 * math.sin(v), 0.5, 7)
+    steps, shown = figure.numbers(0)[:2]
+    assert steps == 7
+    assert shown == pytest.approx(z, abs=1e-6)
+    step = abs(1 - 0.8 * math.sin(0.5) - 0.5)
+    bound = 0.8**7 / (1 - 0.8) * step
+    assert figure.numbers(1)[0] == pytest.approx(bound, rel=0.05)
+
+
+def test_a_line_needs_as_many_steps_as_banach_allows(opened):
+    figure = opened("cobweb")
+    figure.root.get_by_role("radio", name="x + β z").check(force=True)
+    assert "153 steps; Banach asks for 153" in figure.words()  # the chapter's number
+    figure.slider("Slope").fill("0.5")
+    assert "21 steps; Banach asks for 21" in figure.words()
+
+
+def test_the_cobweb_says_when_there_is_no_guarantee(opened):
+    figure = opened("cobweb")
+    figure.slider("Slope").fill("1.2")
+    assert "no contraction" in figure.words()
+    figure.root.get_by_role("radio", name="log").check(force=True)
+    assert "no fixed point" in figure.words()
+    figure.slider("Number of iterations").fill("24")
+    # From 0 the softplus climbs to log(n + 1).
+    assert figure.numbers(0)[1] == pytest.approx(math.log(25), abs=1e-6)
+
+
+def test_the_start_of_the_cobweb_is_dragged_by_mouse(opened):
+    figure = opened("cobweb")
+    before = figure.slider("Start").input_value()
+    figure.drag(figure.root.get_by_role("button", name="Start"), 60, -60)
+    assert float(figure.slider("Start").input_value()) > float(before) + 0.2
+    figure.root.get_by_role("button", name="iterate").click()
+    assert "After 40 steps" in figure.words()
+
+
+# ---- chapter 14 -------------------------------------------------------------------
+
+
+def decoded(data: dict, z: list[float]) -> Tensor:
+    """The decoder's mean image at z, in levels, by flowbook."""
+    widths = data["decoder"]["widths"]
+    net = mlp(widths[0], widths[1], widths[-1], depth=len(widths) - 2).double()
+    vector_to_parameters(unpacked(data["decoder"]["weights"]), net.parameters())
+    with torch.no_grad():
+        out = net(torch.tensor([z]).double())
+    return DiscretizedLogistic(data["levels"]).mean(out)[0]
+
+
+# The red of each of the 8 × 8 squares of a canvas.
+REDS = """(canvas) => {
+  const context = canvas.getContext("2d");
+  const at = (k, size) => ((k + 0.5) * size) / 8;
+  const red = (row, column) => context.getImageData(
+    at(column, canvas.width), at(row, canvas.height), 1, 1).data[0];
+  return Array.from({ length: 64 }, (_, i) => red(Math.floor(i / 8), i % 8));
+}"""
+
+
+@pytest.mark.parametrize("z", [(0.5, -1.2), (-2.0, 0.3)])
+def test_the_decoded_digit_is_the_decoders(opened, z):
+    figure = opened("latent")
+    for index, value in enumerate(z, start=1):
+        figure.slider(f"Latent {index}").fill(str(value))
+    image = decoded(figure.data, list(z))
+    length, nearer = figure.numbers(0)[2:4]
+    assert length == pytest.approx(math.hypot(*z), abs=0.01)
+    assert nearer == pytest.approx(
+        100 * (1 - math.exp(-(math.hypot(*z) ** 2) / 2)), abs=0.1
+    )
+    assert figure.numbers(1)[0] == pytest.approx(image.mean().item(), abs=2e-3)
+    reds = figure.root.locator("canvas").nth(1).evaluate(REDS)
+    # From paper (255) to ink (0.08 * 255), as flowbook.plots draws images.
+    expected = 255 + image / 16 * (0.08 * 255 - 255)
+    assert (torch.tensor(reds) - expected).abs().max() < 1.5
+
+
+def test_the_latent_point_moves_by_mouse_and_by_arrow_keys(opened):
+    figure = opened("latent")
+    handle = figure.root.get_by_role("button", name="Point of the latent")
+    x = figure.numbers(0)[0]
+    figure.drag(handle, -60, 0)
+    moved = figure.numbers(0)[:2]
+    assert moved[0] < x - 0.3
+    press(handle, "ArrowUp", 2)
+    assert figure.numbers(0)[1] == pytest.approx(moved[1] + 0.2, abs=0.011)
+    figure.root.get_by_role("button", name="walk round").click()
+    assert figure.numbers(0)[2] == pytest.approx(math.sqrt(2), abs=0.01)
+
+
+def test_the_latent_point_follows_a_finger(browser, address):
+    context = browser.new_context(
+        viewport={"width": 420, "height": 900}, has_touch=True, is_mobile=True
+    )
+    page = context.new_page()
+    page.goto(f"{address}/book/{PAGES['latent']}.html")
+    figure = Figure(page).wake()
+    before = figure.numbers(0)[:2]
+    figure.root.locator("canvas").first.tap(position={"x": 120, "y": 200})
+    assert figure.numbers(0)[:2] != before
+    context.close()
