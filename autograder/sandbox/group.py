@@ -108,7 +108,7 @@ def confine(
     rights.die_with_parent(signal.SIGKILL)
     running = 0
     if user == os.getuid():
-        running = threads_of(user)
+        running = threads_of(user) - 1  # we count among the box's own
     else:
         for path in sight.writable:
             rights.hand_over(path, user, user)

@@ -70,7 +70,7 @@ def bound(box: Box, processes: int) -> None:
         resource.RLIMIT_FSIZE: box.disk,
         resource.RLIMIT_NOFILE: box.files,
         resource.RLIMIT_NPROC: processes,
-        resource.RLIMIT_CORE: 0,
+        resource.RLIMIT_CORE: 1,  # too small for a file; and no handler is started
         resource.RLIMIT_MSGQUEUE: 0,
         resource.RLIMIT_SIGPENDING: 1024,
         resource.RLIMIT_RTPRIO: 0,

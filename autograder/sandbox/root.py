@@ -24,6 +24,7 @@ PRIVATE = {HOME: "home", "/tmp": "tmp", "/dev/shm": "shm"}  # of one sized tmpfs
 READ_ONLY = ATTR_RDONLY | ATTR_NOSUID | ATTR_NODEV
 SAFE = MS_NOSUID | MS_NODEV
 DEVICE_LINKS = {"fd": "fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}
+EMPTY = NEW + "/etc/empty"
 SMALLEST = 4096  # bytes that a file takes of a tmpfs
 
 
@@ -97,7 +98,8 @@ def cover(path: str) -> None:
     if os.path.isdir(path):
         kernel.mount("tmpfs", path, "tmpfs", SAFE | MS_RDONLY, "mode=755,size=4k")
     else:
-        kernel.bind(NEW + "/etc/empty", path, READ_ONLY)
+        make_file(EMPTY)
+        kernel.bind(EMPTY, path, READ_ONLY)
 
 
 def devices(names: tuple[str, ...]) -> None:
