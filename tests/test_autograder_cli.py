@@ -23,6 +23,7 @@ COMMANDS = (
     "export",
     "demo",
     "demo-class",
+    "serve",
     "doctor",
 )
 

@@ -62,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
             help="the gradebook's server, such as postgresql://user@host/name; kept by "
             "`release` in nbgrader_config.py (default: a file in the course folder)",
         )
-        if name != "doctor":
+        if name not in ("doctor", "serve"):
             made.add_argument("assignment", help="A1, a1, or its full name")
         return made
 
@@ -73,5 +73,6 @@ def parser() -> argparse.ArgumentParser:
     lms.add_export(command)
     making.add_demo(command)
     making.add_demo_class(command)
+    grading.add_serve(command)
     grading.add_doctor(command)
     return top

@@ -83,6 +83,23 @@ def run_report(options: argparse.Namespace) -> int:
     return DONE
 
 
+def add_serve(command: Command) -> None:
+    """serve"""
+    from autograder.serve import PORT
+
+    what = "Serve formgrader on this machine, to grade the written answers by hand."
+    made = command("serve", run_serve, what, "serve")
+    said = f"or the next free one (default: {PORT})"
+    made.add_argument("--port", type=positive, default=PORT, metavar="N", help=said)
+
+
+def run_serve(options: argparse.Namespace) -> int:
+    from autograder.serve import serve
+
+    serve(options.course, options.port)
+    return DONE
+
+
 def add_doctor(command: Command) -> None:
     """doctor"""
     what = "Say what is installed, what works, and what is missing."
