@@ -210,17 +210,24 @@ class Peer:
             raise ProtocolError("an answer belongs to no open question")
         if ("tree" in reply) == ("error" in reply):
             raise ProtocolError("an answer has no value")
-        unpacker = PeerUnpacker(self, body)
+        try:
+            value = self.read_parts(reply, PeerUnpacker(self, body), given)
+            error = self.error(reply["error"]) if "error" in reply else None
+        except Exception as error:  # whatever an honest answer does not do
+            raise ProtocolError("an answer is malformed") from error
+        if error is not None:
+            raise error
+        return value
+
+    def read_parts(self, reply: dict, unpacker: PeerUnpacker, given: list[Any]) -> Any:
+        """Take in all that an answer brings, in the order of its bytes."""
         self.read_news(reply, unpacker)
         if "graph" in reply:
             unpacker.outputs = self.linked(unpacker, reply["graph"])
         for slot, node in pairs(reply.get("changed", [])):
             value = given[natural(slot, len(given) - 1)]
             self.argument_changed(value, unpacker.unpack(node))
-        if "error" in reply:
-            unpacker.finish()
-            raise self.error(reply["error"])
-        value = unpacker.unpack(reply["tree"])
+        value = unpacker.unpack(reply.get("tree"))
         unpacker.finish()
         return value
 
@@ -318,10 +325,13 @@ class Peer:
         if not question.keys() <= QUESTION:
             raise ProtocolError("a question has unknown parts")
         unpacker = PeerUnpacker(self, body)
-        grad = self.surround(question, unpacker)
-        self.read_news(question, unpacker)
-        parts = exact(unpacker.unpack(question.get("tree")), tuple)
-        unpacker.finish()
+        try:
+            grad = self.surround(question, unpacker)
+            self.read_news(question, unpacker)
+            parts = exact(unpacker.unpack(question.get("tree")), tuple)
+            unpacker.finish()
+        except Exception as error:
+            raise ProtocolError("a question is malformed") from error
         self.read_drops(question)
         if self.depth > DEPTH:
             raise RecursionError("functions of test and answer call each other deeply")

@@ -30,7 +30,7 @@ from autograder.channel.given import OPAQUE, Given
 from autograder.channel.peer import Peer, PeerPacker, PeerUnpacker
 from autograder.channel.surroundings import Surroundings
 
-HANDLES = 100_000
+HANDLES = 20_000
 KINDS = 200  # names of student's classes that are told apart
 LIBRARIES = ("torch.nn.modules.", "torch.distributions.", "torch.optim.")
 
@@ -258,10 +258,9 @@ class Student(Peer):
         """Write into a test's argument what the student's function wrote into it."""
         meant = bool(self.calling) and self.calling[-1].endswith("_")
         self.changed_arguments |= not meant
-        if self.protect and not meant:
+        alike = type(new) is type(value) and new.shape == value.shape
+        if (self.protect and not meant) or not alike:
             return
-        if type(new) is not type(value) or new.shape != value.shape:
-            raise TypeError("The function changed the shape or the type of its input.")
         if isinstance(value, Tensor):
             with torch.no_grad():
                 value.copy_(new)

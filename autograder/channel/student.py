@@ -15,7 +15,7 @@ import torch
 
 from autograder.channel.codec import Node, Packer, array_bytes, exact, tensor_bytes
 from autograder.channel.errors import describe, rebuild
-from autograder.channel.frames import BODY, Channel, ChannelError
+from autograder.channel.frames import BODY, Channel, ChannelError, ProtocolError
 from autograder.channel.given import Received, Remote
 from autograder.channel.peer import Peer, PeerPacker, PeerUnpacker
 from autograder.channel.surroundings import surround
@@ -88,6 +88,16 @@ class Server(Peer):
                 if not np.array_equal(own(value), np.frombuffer(raw, np.uint8)):
                     changed.append([slot, first.pack(value)])
         return {"changed": changed} if changed else {}
+
+    def evaluate(self, question: dict, body: memoryview) -> tuple[dict, PeerPacker]:
+        """Answer as every peer; the test tells no lies, but may ask too much."""
+        try:
+            return super().evaluate(question, body)
+        except ProtocolError as error:
+            reason = error.__cause__ or error
+            raise RuntimeError(
+                f"The student's process cannot do it: {reason}"
+            ) from error
 
     def surround(self, question: dict, unpacker: PeerUnpacker) -> bool:
         if "around" in question:
