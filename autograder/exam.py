@@ -251,17 +251,22 @@ def parse_test(source: Path, name: str, text: str) -> None:
         ) from error
 
 
+def reference_answers(source: Path) -> dict[str, str]:
+    """The source of each answer cell in the instructor's notebook, by grade_id."""
+    return {
+        grade_id(cell): MARKER.sub("", cell.source)
+        for cell in read_source(source).cells
+        if is_answer(cell)
+    }
+
+
 def filled_in(source: Path, replace: Mapping[str, str] | None = None) -> bytes:
     """A student's file with the reference answers in it, some replaced by others.
 
     `replace` maps a grade_id to the source of that answer cell: this is how a wrong
     variant or another right answer is made. Raises CourseError on an unknown id.
     """
-    answers = {
-        grade_id(cell): MARKER.sub("", cell.source)
-        for cell in read_source(source).cells
-        if is_answer(cell)
-    }
+    answers = reference_answers(source)
     if unknown := sorted(set(replace or {}) - set(answers)):
         raise CourseError(f"{source}: no answer cell is called {', '.join(unknown)}.")
     answers |= replace or {}

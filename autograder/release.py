@@ -3,22 +3,19 @@
 import json
 import shutil
 import tempfile
-from contextlib import closing
 from pathlib import Path
 
 from autograder.course import Course, resolve, write_whole
 from autograder.engine.runner import Runner
 from autograder.exam import (
     SECRETS,
-    Exam,
-    filled_in,
     read_exam,
     read_source,
     student_version,
     write_notebook,
 )
-from autograder.judge import judge
-from autograder.model import CourseError, Limits, Outcome, Result, Submission
+from autograder.gate import refuse_unsound
+from autograder.model import CourseError, Limits
 from autograder.seeds import seed_cell
 
 CONFIG = '''"""nbgrader's configuration of this course, for formgrader."""
@@ -51,17 +48,20 @@ def release(
     name: str,
     solutions: Path = Path("solutions"),
     limits: Limits | None = None,
+    *,
+    variants: bool = True,
+    runner: Runner | None = None,
 ) -> Path:
     """Check an assignment and put it in the course; return the student's file.
 
-    The reference solution must get full marks from the judge, and the release as
-    handed out must fail every test cell. Writes source/, release/ and the gradebook.
-    Raises CourseError, with the cells' names, and then changes nothing.
+    Its tests must tell right answers from wrong ones: see `autograder.gate`. Writes
+    source/, release/ and the gradebook. Raises CourseError, with the cells' names, and
+    then changes nothing.
     """
     assignment, source = find_source(Path(solutions), name)
     exam = read_exam(source, assignment)
     seed_cell(exam)  # refuses one that could not do its work
-    refuse_unsound(exam, source, limits)
+    refuse_unsound(exam, source, limits, variants=variants, runner=runner)
     return publish(course, assignment, source)
 
 
@@ -85,43 +85,6 @@ def publish(course: Course, assignment: str, source: Path) -> Path:
 def instructor_version(source: Path) -> bytes:
     """The notebook with solutions and hidden tests, as nbgrader's source/ keeps it."""
     return write_notebook(read_source(source))
-
-
-def refuse_unsound(exam: Exam, source: Path, limits: Limits | None = None) -> None:
-    """Raise CourseError when the solution loses points or an empty answer gets some."""
-    with closing(Runner()) as runner:
-        refuse_unsound_by(runner, exam, source, limits)
-
-
-def refuse_unsound_by(
-    runner: Runner, exam: Exam, source: Path, limits: Limits | None
-) -> None:
-    """The same, with this Runner."""
-
-    def graded(what: str, content: bytes) -> Result:
-        name = f"{exam.assignment}.ipynb"
-        submission = Submission(what, exam.assignment, name, content)
-        result = judge(submission, exam, limits, runner=runner)
-        if result.outcome != Outcome.GRADED:
-            raise CourseError(f"{exam.assignment}: {what}: {result.reason}")
-        return result
-
-    solution = graded("the reference solution", filled_in(source))
-    lost = [c for c in solution.cells if not c.manual and c.points < c.max_points]
-    if lost:
-        cell = lost[0]
-        why = cell.error or cell.idea or "the test failed"
-        raise CourseError(
-            f"{exam.assignment} is not released: the reference solution fails "
-            f"{', '.join(c.grade_id for c in lost)} ({why})."
-        )
-    empty = graded("the release as handed out", student_version(source))
-    passed = [c.grade_id for c in empty.cells if c.points > 0]
-    if passed:
-        raise CourseError(
-            f"{exam.assignment} is not released: without an answer, "
-            f"{', '.join(passed)} passes all the same."
-        )
 
 
 def fill_gradebook(trial: Course, course_id: str, assignment: str) -> None:

@@ -1,12 +1,14 @@
 """A release hands out nothing that it must not, and is refused when it is unsound."""
 
 import json
+from contextlib import closing
 
 import nbformat
 import pytest
 from tiny_assignment import NAME, RIGHT, SOURCE, cell_of, tiny_course, write_source
 
 from autograder.course import Course
+from autograder.engine.runner import Runner
 from autograder.exam import (
     SECRETS,
     filled_in,
@@ -156,11 +158,17 @@ def test_formgrader_is_told_to_run_no_script(tmp_path):
     assert "sanitize_html = True" in text
 
 
+@pytest.fixture(scope="module")
+def runner():
+    with closing(Runner()) as runner:
+        yield runner
+
+
 @pytest.mark.grading
-def test_a_sound_assignment_is_released(tmp_path):
+def test_a_sound_assignment_is_released(tmp_path, runner):
     write_source(tmp_path / "solutions")
     course = Course(tmp_path / "course")
-    path = release(course, "t1", tmp_path / "solutions")
+    path = release(course, "t1", tmp_path / "solutions", runner=runner)
     assert path == course.release(NAME)
     assert path.read_bytes() == student_version(course.source(NAME))
 
@@ -170,15 +178,19 @@ def test_a_sound_assignment_is_released(tmp_path):
     ("old", "new", "said"),
     [
         ("    return x * x * x\n", "    return x\n", "solution fails cube-test"),
-        ('check(cube(2), 8, "the cube")', "True", "without an answer, cube-test"),
+        (
+            'check(cube(2), 8, "the cube")',
+            "True",
+            "unsolved notebook passes cube-test",
+        ),
     ],
     ids=["its solution fails", "an empty answer passes"],
 )
-def test_an_unsound_assignment_changes_nothing(tmp_path, old, new, said):
+def test_an_unsound_assignment_changes_nothing(tmp_path, runner, old, new, said):
     write_source(tmp_path / "solutions", SOURCE.replace(old, new))
     course = Course(tmp_path / "course")
     with pytest.raises(CourseError, match=said):
-        release(course, "t1", tmp_path / "solutions")
+        release(course, "t1", tmp_path / "solutions", runner=runner)
     assert not course.root.exists()
 
 
