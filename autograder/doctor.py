@@ -9,8 +9,9 @@ from importlib.metadata import PackageNotFoundError, version
 
 from autograder.course import Course
 from autograder.engine.runner import Runner
-from autograder.model import Limits
+from autograder.model import CourseError, Limits
 from autograder.processes import GraderError
+from autograder.sandbox import Probe, tiers
 
 NEEDED = ("nbgrader", "nbclient", "ipykernel", "jupytext", "nh3", "tqdm")
 LEAST_DISK = 1024**3
@@ -28,7 +29,7 @@ class Check:
 
 def examine(course: Course) -> list[Check]:
     """Look at everything; no check stops another."""
-    return [*packages(), *(check(course) for check in CHECKS)]
+    return [*packages(), *sandboxes(), *(check(course) for check in CHECKS)]
 
 
 def packages() -> Iterator[Check]:
@@ -59,10 +60,15 @@ def kernel(course: Course) -> Check:
         answer = runner.run(request, limits["notebook"])
     except GraderError as error:
         return Check("kernel", False, f"{error}; {INSTALL}")
+    except CourseError as error:
+        return Check("kernel", False, str(error))
     finally:
         runner.stop()
     good = answer["runs"]["probe"]["ended"] == "ok"
-    return Check("kernel", good, f"a notebook ran in {answer['seconds']:.1f} s")
+    said = f"a notebook ran in {answer['seconds']:.1f} s"
+    if runner.why_fresh:
+        said += f", in processes of its own, which is slow: {runner.why_fresh}"
+    return Check("kernel", good, said)
 
 
 def room(course: Course) -> Check:
@@ -85,12 +91,27 @@ def gradebook(course: Course) -> Check:
     return Check("gradebook", True, f"{len(names)} assignments: {', '.join(names)}")
 
 
-def sandbox(course: Course) -> Check:
-    """What keeps a student's code away from this machine."""
-    said = (
-        "none: a student's code runs with your rights, within limits of time and size"
-    )
-    return Check("sandbox", False, said)
+def sandboxes() -> Iterator[Check]:
+    """What keeps a student's code away from this machine, and what else might."""
+    probes = tiers()
+    chosen = next((found for found in probes if found.works), None)
+    if chosen is None:
+        said = "none works here, so students' code is not run"
+        yield Check("sandbox", False, said)
+    else:
+        yield Check("sandbox", True, f"{chosen.tier.name} ({chosen.tier.said})")
+    for found in probes:
+        if found is not chosen:
+            good = chosen is not None
+            yield Check(f"sandbox by {found.tier.name}", good, spare(found))
 
 
-CHECKS: tuple[Callable[[Course], Check], ...] = (kernel, room, gradebook, sandbox)
+def spare(found: Probe) -> str:
+    """One line on a sandbox that is not the chosen one."""
+    if found.works:
+        return "works too, and is not needed"
+    remedy = f"; to enable it: {found.remedy}" if found.remedy else ""
+    return f"not here: {found.why}{remedy}"
+
+
+CHECKS: tuple[Callable[[Course], Check], ...] = (kernel, room, gradebook)
