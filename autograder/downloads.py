@@ -40,6 +40,8 @@ def tops_of(
             raise CourseError(f"{source}: {error}.") from error
         with archive:
             yield zip_tops(archive, assignment)
+    elif source.is_file() and source.suffix.lower() == ".zip":
+        raise CourseError(f"{source}: not a whole zip file; download it again.")
     else:
         raise CourseError(
             f"{source}: a folder of submissions was expected, or the zip file that the "

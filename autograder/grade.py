@@ -13,6 +13,7 @@ from tqdm import tqdm
 from autograder.collect import read_submission
 from autograder.course import Course, alone, write_whole
 from autograder.course_file import NAME as COURSE_FILE
+from autograder.course_file import settings
 from autograder.exam import Exam
 from autograder.gradebook import entered, holds
 from autograder.judge import result_key
@@ -56,6 +57,7 @@ def grade(
     """
     course = course if isinstance(course, Course) else Course(Path(course))
     assignment = course.resolve(assignment)
+    settings(course)  # a slip in the course file is told before the work
     with alone(course, assignment):
         wanted = collected(course, assignment, students)
         exam = released_exam(course, assignment)

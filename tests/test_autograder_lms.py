@@ -11,9 +11,10 @@ from lms_files import (
     make_zip,
     zip_bytes,
 )
-from tiny_assignment import NAME, tiny_course
+from tiny_assignment import NAME
 
 from autograder.collect import collect, read_submission
+from autograder.course import Course, write_whole
 from autograder.handed_in import NOTE, read_note
 from autograder.model import CourseError
 from autograder.roster import read_roster, read_table
@@ -23,7 +24,9 @@ FILE = f"{NAME}.ipynb"
 
 @pytest.fixture
 def course(tmp_path):
-    return tiny_course(tmp_path)[0]
+    course = Course(tmp_path / "course")
+    write_whole(course.source(NAME), b"{}")  # all that the collector asks for
+    return course
 
 
 @pytest.fixture
@@ -262,6 +265,16 @@ def test_a_path_that_leads_out_is_an_error_and_writes_nothing(course, tmp_path):
     assert items["ada"].problem is None
     assert "leads out of the archive" in items["../../evil/a.ipynb"].problem
     assert not list(tmp_path.rglob("evil"))
+
+
+def test_a_download_that_was_cut_short_is_one_sentence(course, tmp_path):
+    whole = make_zip(tmp_path / "x.zip", {f"ada/{FILE}": b"{}"}).read_bytes()
+    (tmp_path / "cut.zip").write_bytes(whole[:-10])
+    with pytest.raises(CourseError, match="download it again"):
+        collect(course, "t1", tmp_path / "cut.zip")
+    (tmp_path / "x.rar").write_bytes(b"Rar!")
+    with pytest.raises(CourseError, match="or the zip file that the LMS gives"):
+        collect(course, "t1", tmp_path / "x.rar")
 
 
 def test_a_plain_zip_with_a_folder_around_it(course, tmp_path):

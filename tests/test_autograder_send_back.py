@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from dataclasses import replace
 
 import pytest
@@ -9,6 +10,7 @@ from lms_files import CANVAS_ROSTER, MOODLE_ROSTER, make_zip
 from tiny_assignment import NAME, handed_in, tiny_course
 
 from autograder.collect import collect
+from autograder.course import Course
 from autograder.export import export_with_nbgrader
 from autograder.judge import no_points
 from autograder.model import CourseError, Outcome, Result
@@ -19,9 +21,16 @@ from autograder.send_back import send_back, unsettled
 FILE = f"{NAME}.ipynb"
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A course that is made once: nbgrader takes its time."""
+    return tiny_course(tmp_path_factory.mktemp("made"))
+
+
 @pytest.fixture
-def course(tmp_path):
-    return tiny_course(tmp_path)
+def course(made, tmp_path):
+    shutil.copytree(made[0].root, tmp_path / "course")
+    return Course(tmp_path / "course"), made[1]
 
 
 def write(course, text, name="list.csv"):
