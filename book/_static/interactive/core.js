@@ -257,6 +257,7 @@
     });
     node.addEventListener("pointermove", (event) => {
       if (!node.hasPointerCapture(event.pointerId)) return;
+      event.stopPropagation(); // the panel below answers to a mouse that passes over it
       const box = frame.getBoundingClientRect();
       drag(event.clientX - box.left, event.clientY - box.top);
     });
