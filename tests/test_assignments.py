@@ -6,40 +6,34 @@ data also go through the real autograder.
 """
 
 import ast
-import copy
 import re
-import warnings
-from collections.abc import Callable, Iterator
-from functools import cache
 from pathlib import Path
 
-import jupytext
 import matplotlib.pyplot as plt
 import pytest
 import torch
 from nbformat import NotebookNode
 from nbgrader.nbgraderformat import MetadataValidator
 from nbgrader.preprocessors import ClearHiddenTests, ClearSolutions
+from quick_runner import (
+    CHECKS,
+    FOLDERS,
+    HIDDEN,
+    Failures,
+    assignment,
+    cells,
+    concerned,
+    grade_id,
+    graded,
+    read,
+    replaced,
+    run,
+    run_test,
+)
 
 from flowbook import checks
 
-SOLUTIONS = Path(__file__).parents[1] / "solutions"
-FOLDERS = sorted(path.parent for path in SOLUTIONS.glob("*/variants.md"))
-CHECKS = {name: getattr(checks, name) for name in dir(checks) if name[:5] == "check"}
-HIDDEN = re.compile(r"^### (?:BEGIN|END) HIDDEN TESTS$", re.MULTILINE)
 HEADING = re.compile(r"^## Exercise \d+\.\d+: .+ \((\d+) points?\)$", re.MULTILINE)
-
-Failures = dict[str, dict[str, list[Exception]]]
-"""Of each test cell that fails: what failed in its visible and in its hidden part."""
-
-
-@cache
-def read(path: Path) -> NotebookNode:
-    return jupytext.read(path)
-
-
-def assignment(folder: Path) -> NotebookNode:
-    return copy.deepcopy(read(folder / f"{folder.name}.md"))
 
 
 def variants(kind: str) -> list:
@@ -49,83 +43,6 @@ def variants(kind: str) -> list:
         for cell in read(folder / "variants.md").cells
         if cell.cell_type == "code" and cell.metadata["kind"] == kind
     ]
-
-
-def cells(notebook: NotebookNode, **wanted: bool) -> Iterator[NotebookNode]:
-    """Yield the cells that nbgrader knows and whose metadata have these values."""
-    for cell in notebook.cells:
-        meta = cell.metadata.get("nbgrader")
-        if meta and all(meta[key] == value for key, value in wanted.items()):
-            yield cell
-
-
-def graded(notebook: NotebookNode) -> list[NotebookNode]:
-    return list(cells(notebook, grade=True, solution=False))
-
-
-def grade_id(cell: NotebookNode) -> str:
-    return cell.metadata["nbgrader"]["grade_id"]
-
-
-def recording(check: Callable, failures: list[Exception]) -> Callable:
-    """Return a check that writes its failures down, so that what follows it runs."""
-
-    def recorded(*args: object, **options: object) -> None:
-        try:
-            check(*args, **options)
-        except checks.CheckFailed as failed:
-            failures.append(failed)
-
-    return recorded
-
-
-def run(
-    notebook: NotebookNode, everything: bool = False, **namespace: object
-) -> Failures:
-    """Run the answers and the tests, or `everything`, pictures included."""
-    failures: Failures = {}
-    for cell in notebook.cells:
-        meta = cell.metadata.get("nbgrader", {})
-        if cell.cell_type != "code" or not (meta or everything):
-            continue
-        if not meta.get("grade"):
-            run_cell(cell.source, namespace)
-            continue
-        parts = dict(
-            zip(["visible", "hidden"], HIDDEN.split(cell.source), strict=False)
-        )
-        found = {part: run_test(source, namespace) for part, source in parts.items()}
-        if any(found.values()):
-            failures[grade_id(cell)] = found
-    return failures
-
-
-def run_cell(source: str, namespace: dict[str, object]) -> None:
-    with warnings.catch_warnings(action="ignore"):  # as in a notebook, they only show
-        exec(source, namespace)
-
-
-def run_test(source: str, namespace: dict[str, object]) -> list[Exception]:
-    failures: list[Exception] = []
-    known = {name: check for name, check in CHECKS.items() if name in namespace}
-    namespace |= {name: recording(check, failures) for name, check in known.items()}
-    try:
-        run_cell(source, namespace)
-    except Exception as error:
-        failures.append(error)
-    namespace |= known
-    return failures
-
-
-def replaced(folder: Path, variant: NotebookNode) -> NotebookNode:
-    notebook = assignment(folder)
-    (answer,) = (
-        cell
-        for cell in cells(notebook, solution=True)
-        if grade_id(cell) == variant.metadata["replaces"]
-    )
-    answer.source = variant.source
-    return notebook
 
 
 each_assignment = pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
@@ -184,9 +101,15 @@ def test_functions_that_compute_nothing_fail_every_test(folder, result):
         assert failures[grade_id(test)]["visible"], grade_id(test)
 
 
+def run_variant(folder: Path, variant: NotebookNode) -> Failures:
+    """Run the tests that see the replaced answer; the others have passed above."""
+    tests = concerned(assignment(folder), variant.metadata["replaces"])
+    return run(replaced(folder, variant), tests=tests)
+
+
 @pytest.mark.parametrize(("folder", "variant"), variants("mutant"))
 def test_a_mistake_loses_its_points_and_is_told_its_name(folder, variant):
-    failures = run(replaced(folder, variant))
+    failures = run_variant(folder, variant)
     assert sorted(failures) == sorted(variant.metadata["loses"])
     for found in failures.values():
         for part, errors in found.items():
@@ -197,7 +120,7 @@ def test_a_mistake_loses_its_points_and_is_told_its_name(folder, variant):
 
 @pytest.mark.parametrize(("folder", "variant"), variants("alternative"))
 def test_another_right_answer_gets_full_marks(folder, variant):
-    assert run(replaced(folder, variant)) == {}
+    assert run_variant(folder, variant) == {}
 
 
 @each_assignment
