@@ -132,6 +132,11 @@ def fill(*folders):
     return written
 
 
+def fill_and_wait():
+    fill(tempfile.gettempdir())
+    time.sleep(30)
+
+
 def one_file(size):
     with tempfile.TemporaryFile() as file:
         return failure(lambda: (file.write(bytes(size)), file.flush()))

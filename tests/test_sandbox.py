@@ -291,6 +291,20 @@ def test_all_that_can_be_written_shares_one_limit(keeper):
 
 
 @grading
+@pytest.mark.parametrize("keeper", ["landlock"], indirect=True)
+def test_whoever_writes_more_than_the_disk_is_ended(keeper):
+    answer = keeper.ask("fill_and_wait", box={"disk": 8 * MEGABYTE})
+    assert answer["status"] == 128 + signal.SIGXFSZ
+
+
+@grading
+@in_namespaces
+def test_a_device_is_shown_where_the_box_asks_for_it(keeper):
+    assert keeper.value("read", "/dev/zero", box={"devices": ["/dev/null"]}) != [None]
+    assert keeper.value("write", "/dev/zero", box={"devices": ["/dev/zero"]}) == [None]
+
+
+@grading
 @everywhere
 def test_a_file_may_not_be_larger_than_the_disk(keeper):
     box = {"disk": 4 * MEGABYTE}

@@ -63,6 +63,11 @@ def test_a_file_that_is_kept_can_be_written_and_no_other_can():
 
 
 @grading
+def test_a_strict_umask_does_not_close_the_box():
+    assert run("true", umask=0o077).returncode == 0
+
+
+@grading
 def test_a_folder_that_is_given_can_be_written(tmp_path):
     (tmp_path / "there").write_text("before")
     (tmp_path / "there").chmod(0o600)

@@ -2,7 +2,7 @@
 
 import errno
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from autograder.sandbox import kernel
 
@@ -151,6 +151,13 @@ class Policy:
 def inside(*families: int) -> Policy:
     """For a process in namespaces of its own, with these families of sockets."""
     return Policy((*ARGUMENTS, *sockets(*families)))
+
+
+def with_devices(policy: Policy) -> Policy:
+    """Let a driver share memory between its processes and the device."""
+    rules = tuple(rule for rule in policy.rules if rule.call != "mmap")
+    absent = tuple(call for call in policy.absent if call != "memfd_create")
+    return replace(policy, rules=rules, absent=absent)
 
 
 def outside(pid: int, signals_kept_in: bool) -> Policy:

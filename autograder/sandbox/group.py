@@ -18,9 +18,11 @@ from autograder.sandbox.family import (
     hear,
     supervise,
 )
+from autograder.sandbox.processes import children
 from autograder.sandbox.view import View, view
 
 SCRATCH = "box-"
+WEIGH = 0.25  # seconds between looks at what is written
 
 
 class Restricted(Protocol):
@@ -45,7 +47,7 @@ def enter(tier: Restricted, box: Box, keep: Iterable[int]) -> None:
     inner = os.fork()
     if inner:
         os.close(said)
-        watch_over(inner, heard, scratch)
+        watch_over(inner, heard, scratch, box.disk)
     try:
         confine(tier, sight, box, user, scratch, {0, 1, 2, said, *keep})
         os.close(said)
@@ -53,8 +55,11 @@ def enter(tier: Restricted, box: Box, keep: Iterable[int]) -> None:
         end_unheard(said, error)
 
 
-def watch_over(inner: int, heard: int, scratch: Path) -> None:
-    """As the supervisor: whatever ends, end all and leave nothing behind."""
+def watch_over(inner: int, heard: int, scratch: Path, disk: int) -> None:
+    """As the supervisor: whatever ends, end all and leave nothing behind.
+
+    Files that take more than `disk` bytes together end it as by SIGXFSZ.
+    """
 
     def empty() -> None:
         end_all(inner)
@@ -64,6 +69,12 @@ def watch_over(inner: int, heard: int, scratch: Path) -> None:
         empty()
         os._exit(SIGNALLED + number)
 
+    def weigh(*_: object) -> None:
+        if size(scratch) > disk:
+            stop(signal.SIGXFSZ)
+
+    signal.signal(signal.SIGALRM, weigh)
+    signal.setitimer(signal.ITIMER_REAL, WEIGH, WEIGH)
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, stop)
     try:
@@ -83,15 +94,24 @@ def make_scratch(user: int) -> Path:
     return scratch
 
 
+def size(folder: Path) -> int:
+    """The bytes that a folder takes; what cannot be looked at takes none."""
+    total, blocks = 0, 512
+    for top, folders, files in os.walk(folder):
+        for name in (*folders, *files):
+            with contextlib.suppress(OSError):
+                total += os.lstat(os.path.join(top, name)).st_blocks * blocks
+    return total
+
+
 def end_all(inner: int) -> None:
     """Kill the group at once, and then what left it: orphans become our children."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(inner, signal.SIGKILL)
-    children = Path(f"/proc/self/task/{os.getpid()}/children")
     with contextlib.suppress(ChildProcessError):
         while True:
-            for child in children.read_text().split():
-                os.kill(int(child), signal.SIGKILL)
+            for child in children(os.getpid()):
+                os.kill(child, signal.SIGKILL)
             os.wait()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from autograder.sandbox import kernel, rights
 from autograder.sandbox.box import Box
-from autograder.sandbox.calls import Policy, inside
+from autograder.sandbox.calls import Policy, inside, with_devices
 from autograder.sandbox.family import (
     end_unheard,
     follow_parent,
@@ -30,6 +30,7 @@ APART = (
     | kernel.CLONE_NEWUTS
 )
 SIOCSIFFLAGS, IFF_UP = 0x8914, 1
+HOST = "box"
 OURS = 1  # the supervisor counts among the processes of the box's user
 
 
@@ -123,8 +124,10 @@ def confine(
 ) -> None:
     """As the first process in the namespaces: see only the box, hold no rights."""
     os.setsid()
+    os.umask(0o022)  # the parents of what is shown must be open to all
     group = os.getgid() if user == os.getuid() else user
     build_root(sight, box, user, group)
+    socket.sethostname(HOST)
     if box.loopback:
         start_loopback()
     kernel.no_bounding_set()
@@ -141,7 +144,8 @@ def confine(
 def policy(box: Box) -> Policy:
     """The system calls that the box refuses."""
     network = (socket.AF_INET, socket.AF_INET6) if box.loopback else ()
-    return inside(socket.AF_UNIX, *network)
+    policy = inside(socket.AF_UNIX, *network)
+    return with_devices(policy) if box.devices else policy
 
 
 def start_loopback() -> None:

@@ -1,6 +1,7 @@
 """What /proc says about processes: whose children they are, and what they use."""
 
 import contextlib
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ class Process:
     started: int
     state: str = field(compare=False)
     session: int = field(compare=False)
+    parent: int = field(compare=False)
 
     @property
     def runs(self) -> bool:
@@ -35,11 +37,22 @@ def find(pid: int) -> Process | None:
     except OSError:
         return None
     fields = text.rpartition(b")")[2].split()
-    return Process(pid, int(fields[19]), fields[0].decode(), int(fields[3]))
+    state, parent, _, session = fields[:4]
+    return Process(pid, int(fields[19]), state.decode(), int(session), int(parent))
+
+
+def everybody() -> list[Process]:
+    """All processes, in the order in which they came."""
+    found = [find(int(path.name)) for path in PROC.iterdir() if path.name.isdecimal()]
+    return sorted(filter(None, found), key=lambda process: process.started)
 
 
 def children(pid: int) -> Iterator[int]:
     """The children of all threads of a process; those of one thread in order."""
+    own = os.getpid()
+    if not (PROC / f"{own}/task/{own}/children").exists():  # a kernel that lacks it
+        yield from (process.pid for process in everybody() if process.parent == pid)
+        return
     with contextlib.suppress(OSError):
         for thread in sorted((PROC / str(pid) / "task").iterdir()):
             with contextlib.suppress(OSError):
@@ -56,8 +69,7 @@ def descendants(pid: int) -> list[int]:
 
 def session(pid: int) -> list[int]:
     """All processes of the session that `pid` leads or led."""
-    found = [find(int(path.name)) for path in PROC.iterdir() if path.name.isdecimal()]
-    return [process.pid for process in found if process and process.session == pid]
+    return [process.pid for process in everybody() if process.session == pid]
 
 
 def resident(pid: int) -> int:

@@ -105,9 +105,8 @@ def cover(path: str) -> None:
 def devices(names: tuple[str, ...]) -> None:
     """The few device nodes that a program needs, from the host's /dev."""
     for name in names:
-        make_file(f"{NEW}/dev/{name}")
         flags = ATTR_RDONLY | ATTR_NOSUID | ATTR_NOEXEC
-        kernel.bind(f"{OLD}/dev/{name}", f"{NEW}/dev/{name}", flags)
+        show(f"{OLD}/dev/{name}", f"{NEW}/dev/{name}", flags)
     for name, target in DEVICE_LINKS.items():
         os.symlink(f"/proc/self/{target}", f"{NEW}/dev/{name}")
 

@@ -14,8 +14,8 @@ SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 STORES = ("/nix/store", "/gnu/store")
 ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "fonts")
 INSTALLED = ("site-packages", "dist-packages")
-# What libraries of /usr are links to; how many processors there are, for torch.
-MORE = ("/etc/alternatives", "/sys/devices/system/cpu")
+# What libraries of /usr are links to; which processors there are, for torch.
+MORE = ("/etc/alternatives", *(f"/sys/devices/system/{x}" for x in ("cpu", "node")))
 PACKAGES = ("autograder", "flowbook")
 # No zero: a shared mapping of it is memory that no process is charged for.
 DEVICES = ("null", "full", "random", "urandom")
@@ -59,7 +59,7 @@ def view(box: Box) -> View:
         links=tuple(links),
         covered=tuple(p for path in box.hidden for p in covered(path, shown)),
         writable=tuple(os.path.realpath(path) for path in box.writable),
-        devices=(*DEVICES, *box.devices),
+        devices=(*DEVICES, *(name.removeprefix("/dev/") for name in box.devices)),
     )
 
 
