@@ -1,9 +1,8 @@
 """What each cell of a rebuilt notebook is to the engine, worked out before it runs."""
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from autograder.engine import ready_made
@@ -56,6 +55,17 @@ def prepare(
             )
         )
     return found
+
+
+def grouped(cells: Sequence[Cell]) -> list[list[Cell]]:
+    """Test cells that follow each other together, every other cell by itself."""
+    groups: list[list[Cell]] = []
+    for cell in cells:
+        if cell.full is not None and groups and groups[-1][-1].full is not None:
+            groups[-1].append(cell)
+        else:
+            groups.append([cell])
+    return groups
 
 
 def is_given(cell: Mapping[str, Any]) -> bool:
@@ -113,8 +123,3 @@ def is_added(cell: Mapping[str, Any]) -> bool:
     """Whether the student added this cell."""
     said = cell["metadata"].get("autograder", {})
     return bool(said.get("extra"))
-
-
-def gpu_devices() -> Iterator[str]:
-    """The files through which a process reaches the GPU."""
-    yield from map(str, Path("/dev").glob("nvidia*"))

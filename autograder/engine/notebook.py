@@ -12,20 +12,15 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from autograder.engine import given
-from autograder.engine.nursery import Child, Nursery, await_any, now
+from autograder.engine.nursery import Nursery, now
 from autograder.engine.outputs import Collector
-from autograder.engine.wire import Message, WireError
+from autograder.engine.pair import GRACE, STUDENT, TESTER, TOTAL, LostError, Pair
+from autograder.engine.wire import Message
 from autograder.processes import GraderError
-from autograder.sandbox import Box
 
-RESTARTS = 3
-TOTAL = 10  # the whole notebook may print this many times what one cell may
-GRACE = 2.0  # seconds to stop by itself, after the alarm
-TICK = 0.1  # seconds between two looks at the memory
-SPOKEN = 40_000_000  # bytes that are read of one process besides outputs
 ENDINGS = ("ok", "error", "time", "died")
-LOST = ("time", "died")
 SCAN_SECONDS = 20.0
+LEAST = 0.1  # seconds
 
 
 @dataclass(frozen=True)
@@ -38,12 +33,8 @@ class Run:
     line: int = 0  # of a test cell, where it stopped; 0 is unknown
 
 
-class LostError(Exception):
-    """A process is no more: it took too long (time), or ended (died)."""
-
-    def __init__(self, ended: str) -> None:
-        super().__init__(ended)
-        self.ended = ended
+OUT_OF_TIME = Run("skipped", text="notebook")
+OUT_OF_STARTS = Run("skipped", text="kernel")
 
 
 class Notebook:
@@ -51,18 +42,15 @@ class Notebook:
 
     def __init__(self, request: Mapping[str, Any], nursery: Nursery) -> None:
         self.notebook = json.loads(json.dumps(request["notebook"]))
-        self.tests: dict[str, str] = dict(request["tests"])
         self.limits: dict[str, Any] = request["limits"]
-        self.seed: int = request["seed"]
         self.nursery = nursery
-        self.cells = given.prepare(self.notebook["cells"], self.tests, self.seed)
-        self.student: Child | None = None
-        self.tester: Child | None = None
-        self.starts = {"student": 0, "tester": 0}
+        self.pair = Pair(nursery, self.limits, request["seed"])
+        cells, tests = self.notebook["cells"], request["tests"]
+        self.cells = given.prepare(cells, tests, request["seed"])
         self.replay: list[given.Cell] = []  # what S has run
         self.asked: list[given.Cell] = []  # what T has run
+        self.fatal: set[str] = set()  # the tests that ended a T
         self.printed = 0
-        self.cpu = 0.0
         self.started = now()
 
     def run(self) -> dict[str, Any]:
@@ -73,16 +61,16 @@ class Notebook:
         runs: dict[str, Run] = {}
         judged: dict[str, Run] = {}
         try:
-            self.open()
+            self.ready()
             ready_made = self.scan()
-            for cell in self.cells:
-                runs[cell.id] = self.run_cell(cell)
-                if cell.trusted:
-                    self.run_given(cell)
-                elif cell.full is not None:
-                    judged[cell.id] = self.judge(cell)
+            for group in given.grouped(self.cells):
+                runs |= {cell.id: self.run_cell(cell) for cell in group}
+                judged |= self.judge([cell for cell in group if cell.full], runs)
+                for cell in group:
+                    if cell.trusted:
+                        self.run_given(cell)
         finally:
-            self.close()
+            self.pair.close()
         return {
             "notebook": json.dumps(self.notebook),
             "runs": {name: asdict(run) for name, run in runs.items()},
@@ -91,92 +79,51 @@ class Notebook:
             "seconds": now() - self.started,
             "tier": self.nursery.tier.name,
             "mode": self.nursery.mode,
-            "cpu": self.cpu,
+            "cpu": self.pair.cpu,
         }
+
+    # --- time and processes -----------------------------------------------------------
 
     def left(self) -> float:
         """The seconds that the notebook has left."""
         return self.limits["notebook"] - (now() - self.started)
 
-    # --- the processes ----------------------------------------------------------------
+    def seconds(self) -> float:
+        """The seconds that the next cell may take."""
+        return max(LEAST, min(self.limits["cell"], self.left()))
 
-    def open(self) -> bool:
+    def ready(self) -> Run | None:
         """See that S and T are there and have repeated what they had run.
 
-        False when there is no use in it: no time, or too many were lost.
+        None when all is ready; else how the next cell ends without being run.
         """
-        missing = [
-            role
-            for role in ("student", "tester")
-            if (child := getattr(self, role)) is None or child.gone
-        ]
-        for role in missing:
-            self.end(role)
-            if self.starts[role] > RESTARTS:
-                return False
-            self.starts[role] += 1
-        if missing:
-            boxes = dict.fromkeys(missing, self.box())
-            most = SPOKEN + 4 * TOTAL * self.limits["output"]
-            for role, child in self.nursery.children(boxes, self.seed, most).items():
-                setattr(self, role, child)
-        repeated = "student" not in missing or self.repeat_student()
-        if repeated and "tester" in missing:
-            repeated = self.repeat_tester()
-        return repeated and self.left() > 0
+        while missing := self.pair.missing():
+            if self.left() <= 0:
+                return OUT_OF_TIME
+            if not self.pair.replace(missing):
+                return OUT_OF_STARTS
+            if STUDENT in missing:
+                self.repeat(self.replay, self.command_run)
+            if TESTER in missing and STUDENT not in self.pair.missing():
+                self.repeat(self.asked, self.ask_again)
+        return OUT_OF_TIME if self.left() <= 0 else None
 
-    def box(self) -> Box:
-        """What S and T may use, each."""
-        gpu = sorted(given.gpu_devices()) if self.limits.get("gpu") else ()
-        return Box(
-            memory=self.limits["memory"],
-            disk=self.limits["disk"],
-            cpu=self.limits["notebook"] + GRACE,
-            devices=tuple(gpu),
-        )
-
-    def repeat_student(self) -> bool:
-        """Run unseen what S had run; what does not end well twice is left out."""
-        for number, cell in enumerate(self.replay):
+    def repeat(self, cells: list[given.Cell], run: Any) -> None:
+        """Run again what had run; what loses its process then is left out for good."""
+        for number, cell in enumerate(cells):
             try:
-                self.command_run(cell, None)
+                run(cell)
             except LostError:
-                del self.replay[number:]
-                return self.open()
-        return True
-
-    def repeat_tester(self) -> bool:
-        """Run again in T what it had run: later test cells may use its names."""
-        for number, cell in enumerate(self.asked):
-            try:
-                self.ask_tester(cell)
-            except LostError:
-                del self.asked[number:]
-                return self.open()
-        return True
-
-    def end(self, role: str) -> None:
-        """End one process, if it is there, and count its time."""
-        child: Child | None = getattr(self, role)
-        if child is not None:
-            setattr(self, role, None)
-            child.close()
-            self.cpu += child.cpu or 0.0
-
-    def close(self) -> None:
-        """End both, whatever happens."""
-        with contextlib.ExitStack() as stack:
-            stack.callback(self.end, "student")
-            stack.callback(self.end, "tester")
+                del cells[number:]
+                return
 
     # --- S: the student's cells -------------------------------------------------------
 
     def scan(self) -> dict[str, str]:
         """The answers that use something ready-made; asked before student code runs."""
-        cells = given.to_scan(self.notebook["cells"])
-        command = {"do": "scan", "cells": cells}
+        command = {"do": "scan", "cells": given.to_scan(self.notebook["cells"])}
         try:
-            end = self.ask(self.student, command, min(SCAN_SECONDS, self.left()))
+            end = self.pair.ask(STUDENT, command, min(SCAN_SECONDS, self.left()))
         except LostError as error:
             raise GraderError("the answers could not be read") from error
         if end.get("ended") != "ok":
@@ -185,12 +132,9 @@ class Notebook:
 
     def run_cell(self, cell: given.Cell) -> Run:
         """Run a cell in S, in a new process if the last one was lost."""
-        if self.left() <= 0:
-            return Run("skipped", text="notebook")
-        if not self.open():
-            return Run("skipped", text="notebook" if self.left() <= 0 else "kernel")
-        limit = self.limits["output"]
-        collector = Collector(min(limit, max(0, TOTAL * limit - self.printed)))
+        if skipped := self.ready():
+            return skipped
+        collector = Collector(self.room())
         before = collector.left
         try:
             run = self.command_run(cell, collector)
@@ -201,30 +145,36 @@ class Notebook:
                 self.replay.append(cell)
         self.printed += before - collector.left
         cell.data["outputs"] = collector.result()
-        if run.ended != "skipped":
-            cell.data["execution_count"] = cell.number
+        cell.data["execution_count"] = cell.number
         return run
 
-    def command_run(self, cell: given.Cell, collector: Collector | None) -> Run:
+    def command_run(self, cell: given.Cell, collector: Collector | None = None) -> Run:
         """Have S run a cell; LostError if it is lost thereby."""
-        limit = self.limits["output"]
         command = {
             "do": "run",
             "source": cell.source,
             "forbidden": cell.forbidden,
             "quiet": collector is None,
-            "limit": min(limit, max(0, TOTAL * limit - self.printed)),
+            "limit": self.room(),
         }
-        seconds = min(self.limits["cell"], self.left())
-        return run_of(self.ask(self.student, command, seconds, collector=collector))
+        end = self.pair.ask(STUDENT, command, self.seconds(), collector=collector)
+        return run_of(end)
+
+    def room(self) -> int:
+        """The bytes that the next cell may print."""
+        limit = self.limits["output"]
+        return min(limit, max(0, TOTAL * limit - self.printed))
 
     # --- T: the instructor's cells ----------------------------------------------------
 
     def run_given(self, cell: given.Cell) -> None:
         """Run a given cell in T too; GraderError if it fails: it is the release's."""
-        if self.left() <= 0 or not self.open():
+        if self.ready():
             return
-        run = self.ask_tester(cell)
+        try:
+            run = self.ask_given(cell)
+        except LostError as lost:
+            run = Run(lost.ended)
         if run.ended != "ok":
             said = f"{run.name}: {run.text}" if run.name else run.ended
             raise GraderError(
@@ -232,110 +182,80 @@ class Notebook:
             )
         self.asked.append(cell)
 
-    def judge(self, cell: given.Cell) -> Run:
-        """Run a test cell in full, in T, against S."""
-        if self.left() <= 0:
-            return Run("skipped", text="notebook")
-        if not self.open():
-            return Run("skipped", text="notebook" if self.left() <= 0 else "kernel")
-        try:
-            run = self.ask_tester(cell)
-        except LostError as lost:
-            return Run(lost.ended)
-        self.asked.append(cell)
-        return run
+    def ask_given(self, cell: given.Cell) -> Run:
+        """Have T run a given cell; LostError if T is lost thereby."""
+        command = {"do": "given", "source": cell.source}
+        return run_of(self.pair.ask(TESTER, command, self.seconds()))
 
-    def ask_tester(self, cell: given.Cell) -> Run:
-        """Have T run one of its cells; LostError if T is lost thereby."""
-        seconds = max(0.1, min(self.limits["cell"], self.left()))
+    def ask_again(self, cell: given.Cell) -> None:
+        """Have a new T run what the last one had run: later tests may use its names."""
         if cell.full is None:
-            command = {"do": "given", "source": cell.source, "name": cell.name}
-            return run_of(self.ask(self.tester, command, seconds))
+            self.ask_given(cell)
+        else:
+            self.ask_tests([cell])
+            if cell.id in self.fatal:
+                raise LostError("died")
+
+    def judge(
+        self, cells: Sequence[given.Cell], runs: Mapping[str, Run]
+    ) -> dict[str, Run]:
+        """Run test cells in full, in T, against S.
+
+        What took all its time in S already is not given as much again.
+        """
+        judged = {c.id: runs[c.id] for c in cells if runs[c.id].ended == "time"}
+        waiting = [cell for cell in cells if cell.id not in judged]
+        while waiting:
+            if skipped := self.ready():
+                return judged | {cell.id: skipped for cell in waiting}
+            found = self.ask_tests(waiting)
+            self.asked += [c for c in waiting if c.id in found.keys() - self.fatal]
+            judged |= found
+            waiting = [cell for cell in waiting if cell.id not in judged]
+        return judged
+
+    def ask_tests(self, cells: Sequence[given.Cell]) -> dict[str, Run]:
+        """Have T ask one copy of S all these tests, until one of them spoils the copy.
+
+        At least the first is judged.
+        """
+        found: dict[str, Run] = {}
         ours, theirs = socket.socketpair()
         with ours, theirs:
-            lend = {"do": "lend", "seconds": seconds, "forbidden": cell.forbidden}
-            self.try_command(self.student, lend, theirs.fileno())
-            theirs.close()
-            command = {"do": "test", "source": cell.full}
-            fds = [ours.fileno()]
-            run = run_of(self.ask(self.tester, command, seconds + GRACE, fds=fds))
-        lent = self.end_of_lending()
-        return Run(lent) if run.ended == "died" and lent in LOST else run
+            self.lend(theirs, len(cells), cells[0].forbidden)
+            for number, cell in enumerate(cells):
+                command = {
+                    "do": "test",
+                    "source": cell.full,
+                    "last": number + 1 == len(cells),
+                }
+                fds = [] if number else [ours.fileno()]
+                try:
+                    end = self.pair.ask(TESTER, command, self.seconds(), fds=fds)
+                except LostError as lost:
+                    found[cell.id] = Run(lost.ended)
+                    self.fatal.add(cell.id)
+                    break
+                found[cell.id] = run = run_of(end)
+                if run.ended not in ("ok", "error") or self.left() <= 0:
+                    break
+        self.take_back()
+        return found
 
-    def try_command(self, child: Child, command: Message, fd: int) -> None:
-        """Send a command to one who may be lost: whoever waits for it will notice."""
-        with contextlib.suppress(WireError):
-            child.command(command, [fd])
+    def lend(
+        self, sock: socket.socket, tests: int, forbidden: dict[str, Any] | None
+    ) -> None:
+        """Have S answer at this socket; if it is lost, T will notice."""
+        command = {"do": "lend", "forbidden": forbidden}
+        seconds = tests * (self.seconds() + GRACE)  # if it cannot lend a copy
+        with contextlib.suppress(LostError):
+            self.pair.tell(STUDENT, command, seconds, [sock.fileno()])
+        sock.close()
 
-    def end_of_lending(self) -> str:
-        """How S ended its part of a test; it is killed if it does not end it."""
-        try:
-            return run_of(self.await_end(self.student, now() + GRACE, None)).ended
-        except LostError as lost:
-            return lost.ended
-
-    # --- waiting ----------------------------------------------------------------------
-
-    def ask(
-        self,
-        child: Child,
-        command: Message,
-        seconds: float,
-        *,
-        fds: Sequence[int] = (),
-        collector: Collector | None = None,
-    ) -> Message:
-        """Have a child do something; its own word on how that ended.
-
-        It is interrupted after so many seconds, and killed if that does not help.
-        Raises LostError then, and when it ends.
-        """
-        try:
-            child.command({"seconds": seconds} | command, fds)
-        except WireError:
-            child.kill()
-            raise LostError("died") from None
-        return self.await_end(child, now() + seconds + GRACE, collector)
-
-    def await_end(
-        self, child: Child, deadline: float, collector: Collector | None
-    ) -> Message:
-        """Wait for the end of what a child does, with an eye on time and memory."""
-        looked = now()
-        while True:
-            gone = child.gone
-            end = self.listen(child, collector)
-            if end is not None:
-                return end
-            if gone:
-                child.kill()
-                raise LostError("died")
-            if now() > deadline:
-                child.kill()
-                raise LostError("time")
-            if now() - looked > TICK:
-                looked = now()
-                self.mind_memory()
-            await_any([child], min(TICK, deadline - now()))
-
-    def listen(self, child: Child, collector: Collector | None) -> Message | None:
-        """Take what a child has said; its last word, when it has come."""
-        try:
-            for message in child.messages():
-                if collector is not None and "outputs" in message:
-                    collector.add(message["outputs"])
-                if isinstance(message.get("end"), dict):
-                    return message["end"]
-        except WireError:
-            child.kill()
-            raise LostError("died") from None
-        return None
-
-    def mind_memory(self) -> None:
-        """Kill whichever process uses more than it may; its end is noticed later."""
-        for child in (self.student, self.tester):
-            if child is not None and child.watch.over(self.limits["memory"]):
-                child.kill()
+    def take_back(self) -> None:
+        """Have S end its part of the tests; it is killed if it does not."""
+        with contextlib.suppress(LostError):
+            self.pair.ask(STUDENT, {"do": "take back"}, GRACE)
 
 
 def run_of(end: Message) -> Run:

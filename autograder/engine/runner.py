@@ -16,6 +16,7 @@ weight = torch.randn(64, 64, requires_grad=True)
 torch.optim.Adam([weight]).step()
 def double(x):
     return 2 * x"""
+PROBES = 2
 PROBE_TEST = "assert double(3) == 6"
 PROBE_LIMITS = {
     "cell": 20.0,
@@ -72,13 +73,16 @@ class Runner:
         self._nurseries["fresh"] = FreshNursery(tier)
         if self.fresh:
             return
-        warm = WarmNursery(tier)
-        try:
-            probe(warm)
-        except GraderError as error:
-            self.fresh, self.why_fresh = True, str(error)
-            warm.stop()
-        self._nurseries["warm"] = warm
+        self._nurseries["warm"] = warm = WarmNursery(tier)
+        for _ in range(PROBES):  # a loaded machine may fail one by chance
+            try:
+                probe(warm)
+                self.why_fresh = ""
+                return
+            except GraderError as error:
+                self.why_fresh = str(error)
+                warm.stop()
+        self.fresh = True
 
     def close(self) -> None:
         """The same as `stop`: for `contextlib.closing`."""

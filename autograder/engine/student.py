@@ -27,6 +27,7 @@ class Student:
         self.sock, self.shell = sock, shell
         self.alarm = Alarm()
         self.number = 0
+        self.copy = -1  # the process that answers T
         self.outlet = Outlet(self.show)
         self.descriptors = Descriptors()
         connect(shell, self.outlet)
@@ -72,34 +73,39 @@ class Student:
                 self.lock.forbid(command["forbidden"])
                 return run_cell(self.shell, command["source"], command["quiet"])
             case "lend":
+                self.lock.forbid(command["forbidden"])
                 return self.lend(fds[0])
+            case "take back":
+                return self.take_back()
             case "scan":
                 return {"ended": "ok", "found": ready_made.scan(command["cells"])}
         raise ValueError(f"no such command: {command['do']}")
 
     def lend(self, fd: int) -> dict[str, str]:
-        """Answer T's calls until it hangs up, in a copy of this process if possible.
+        """Answer T until it hangs up, in a copy of this process if possible.
 
         What a test does to the student's variables is undone so, and a call that ends
         Python itself ends the copy. A process with threads cannot be copied safely.
         """
         self.outlet.mute()
-        pid = -1
+        self.copy = -1
         with contextlib.suppress(OSError):  # not every sandbox lets it fork
-            pid = os.fork() if threads() == 1 else -1
-        if pid == 0:
+            self.copy = os.fork() if threads() == 1 else -1
+        if self.copy == 0:
             run_and_end(lambda: self.answer_in_copy(fd))
-        if pid < 0:
+        if self.copy > 0:
+            os.close(fd)
+        else:
             self.answer(fd)
-            return {"ended": "ok"}
-        os.close(fd)
-        try:
-            _, status = os.waitpid(pid, 0)
-        except TimeUp:
-            os.kill(pid, signal.SIGKILL)
-            os.waitpid(pid, 0)
-            raise
-        return {"ended": "died" if status else "ok"}
+        return {"ended": "ok"}
+
+    def take_back(self) -> dict[str, str]:
+        """End the copy that answered T."""
+        if self.copy > 0:
+            os.kill(self.copy, signal.SIGKILL)
+            os.waitpid(self.copy, 0)
+        self.copy = -1
+        return {"ended": "ok"}
 
     def answer_in_copy(self, fd: int) -> None:
         """Answer T in a forked child, which shows and tells nobody else anything."""

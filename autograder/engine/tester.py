@@ -11,7 +11,7 @@ from autograder.engine.outlet import Outlet
 from autograder.engine.shell import Alarm, Shell, TimeUp, connect, run_cell
 from autograder.engine.wire import Message, receive, send
 
-SLACK = 0.5  # seconds: S is stopped first, if it is S that takes so long
+SLACK = 0.5  # seconds: the wait for S ends first, if it is S that takes so long
 LONGEST = 10_000  # characters of an exception's text
 
 
@@ -21,6 +21,7 @@ class Tester:
     def __init__(self, sock: socket.socket, shell: Shell) -> None:
         self.sock, self.shell = sock, shell
         self.alarm = Alarm()
+        self.channel: Channel | None = None
         connect(shell, Outlet(lambda outputs: None))  # what tests print is for nobody
 
     def serve_command(self) -> None:
@@ -42,22 +43,25 @@ class Tester:
             case "given":
                 return run_cell(self.shell, command["source"], quiet=True)
             case "test":
-                return self.test(command, fds[0])
+                if fds:
+                    self.channel = Channel(socket.socket(fileno=fds[0]))
+                return self.test(command)
         raise ValueError(f"no such command: {command['do']}")
 
-    def test(self, command: Message, fd: int) -> dict[str, Any]:
-        """Run a test cell against the student's process at the other end of `fd`."""
-        channel = Channel(socket.socket(fileno=fd))
+    def test(self, command: Message) -> dict[str, Any]:
+        """Run a test cell against the student's process at the channel's other end.
+
+        The channel serves several tests; it is closed after the last, or a bad end.
+        """
+        source, seconds = command["source"], command["seconds"]
+        goes_on = False
         try:
-            student = Student(channel, command["seconds"] + SLACK / 2)
-            run = run_test(
-                command["source"],
-                self.shell.user_ns,
-                student,
-                command["seconds"] + SLACK / 2,
-            )
+            student = Student(self.channel, seconds)
+            run = run_test(source, self.shell.user_ns, student, seconds)
+            goes_on = run.ended in ("ok", "error") and not command["last"]
         finally:
-            channel.close()
+            if not goes_on:
+                self.channel.close()
         return {
             "ended": run.ended,
             "name": run.name[:LONGEST],
