@@ -219,7 +219,10 @@ class Look:
     def texts(self, nodes: Iterable[ast.AST], *, whole: bool) -> str | None:
         """A forbidden module's dotted name in quotes; `whole`: also without a dot."""
         for text in literals(nodes):
-            if (whole or "." in text) and (module := self.rules.culprit(text)):
+            a_name = all(part.isidentifier() for part in text.split("."))
+            if not a_name or not (whole or "." in text):
+                continue
+            if module := self.rules.culprit(text):
                 return module
         return None
 
