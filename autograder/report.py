@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from statistics import fmean, median
 from urllib.parse import quote
@@ -22,6 +23,7 @@ from autograder.model import Outcome
 from autograder.pages import number, render, seconds
 from autograder.plots import histogram, item_map, share_bar
 from autograder.scores import Scored, absent, read_class
+from autograder.similar import Pair, similar_pairs
 
 
 @dataclass(frozen=True)
@@ -102,6 +104,17 @@ class Report:
             for repair in dict.fromkeys(each.result.repairs):
                 found.setdefault(repair, []).append(each.result.student)
         return sorted(found.items(), key=lambda item: (-len(item[1]), item[0]))
+
+    @cached_property
+    def pairs(self) -> list[Pair]:
+        """The submissions that are nearly the same: for a person to read."""
+        return similar_pairs([each.result for each in self.students])
+
+    @property
+    def tiers(self) -> list[tuple[str, int]]:
+        """In which sandbox the submissions ran, and how many in each."""
+        ran = (each.result for each in self.students if each.result.tier)
+        return Counter(f"{each.tier}, {each.mode}" for each in ran).most_common()
 
     @property
     def times(self) -> list[tuple[float, str]]:

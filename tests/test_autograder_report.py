@@ -1,5 +1,6 @@
 """The page on the class: nobody is missing, and its statistics are what they say."""
 
+import json
 import math
 import random
 import re
@@ -254,3 +255,22 @@ def test_dots_never_cover_each_other():
     gaps = [math.dist(a, b) for i, a in enumerate(places) for b in places[:i]]
     assert min(gaps) >= 2 * RADIUS
     assert [y for _, y in places] == [100.0] * 6 + [103.0]
+
+
+def test_near_identical_answers_stand_side_by_side_and_run_nothing(tmp_path):
+    lines = [f"    x = x.exp() + {i} * x.log()<script>" for i in range(30)]
+    code = "\n".join(["def f(x):", *lines])
+    meta = {"nbgrader": {"grade_id": "t0", "solution": True}}
+    cell = {"cell_type": "code", "id": "a", "metadata": meta, "source": code}
+    notebook = json.dumps({"cells": [cell]})
+    both = [result(name, notebook=notebook) for name in ("ali", "bea")]
+    read = page(tmp_path, both)
+    assert "ali and bea: 100 %" in " ".join(read.text.split())
+    assert read.text.count(code) == 2
+    assert "script" not in read.tags
+
+
+def test_the_report_says_in_which_sandbox_it_ran(tmp_path):
+    ran = [result(name, tier="landlock", mode="warm") for name in ("ali", "bea")]
+    text = " ".join(page(tmp_path, ran).text.split())
+    assert "2 in the sandbox “landlock, warm”" in text
