@@ -22,7 +22,6 @@ from autograder.model import CourseError, Limits, Outcome, Result
 from autograder.notebook_file import one_line
 from autograder.record import record
 from autograder.released import released_exam
-from autograder.sandbox import best_tier
 from autograder.scale.cluster import ClusterWorkers
 from autograder.scale.local import LocalWorkers
 from autograder.scale.task import Task, Workforce, pack, read_result
@@ -67,10 +66,11 @@ def grade(
         unentered = sorted(set(kept) - entered(course, assignment))
         penalties = Penalties(course, assignment)
         if todo or unentered or not penalties.entered():
-            if todo and not (scheduler or unsandboxed):
-                best_tier()  # without one nothing is graded, and one sentence says so
-            size = workers or len(os.sched_getaffinity(0))
-            workforce = workforce_of(exam, min(size, len(todo)), scheduler)
+            if scheduler:
+                workforce = ClusterWorkers(pack(exam), scheduler)
+            else:
+                number = min(workers or len(os.sched_getaffinity(0)), len(todo))
+                workforce = LocalWorkers(pack(exam), number, sandbox=not unsandboxed)
             with course.gradebook() as gradebook, penalties.renewed(gradebook):
                 kept |= grading.enter(unentered, gradebook)
                 kept |= grading.run(todo, gradebook, workforce, progress)
@@ -93,13 +93,6 @@ def collected(course: Course, assignment: str, students: Sequence[str]) -> list[
             f"{assignment} is not in the gradebook {course.url}: release it again."
         )
     return sorted(set(students) or known)
-
-
-def workforce_of(exam: Exam, number: int, scheduler: str | None) -> Workforce:
-    """The processes that grade: `number` of them here, or a Dask cluster's."""
-    if scheduler:
-        return ClusterWorkers(pack(exam), scheduler)
-    return LocalWorkers(pack(exam), number)
 
 
 @dataclass(frozen=True)

@@ -74,8 +74,16 @@ def until(true: Callable[[], object], what: str) -> None:
     deadline = time.monotonic() + PATIENCE
     while not true():
         if time.monotonic() > deadline:
-            raise AssertionError(f"in {PATIENCE:.0f} s: no {what}; {true()!r}")
+            raise AssertionError(f"in {PATIENCE:.0f} s: no {what}")
         time.sleep(0.02)
+
+
+def until_gone(grading: Grading) -> None:
+    """Wait until a grading that was killed has left nothing; fail with what it left."""
+    deadline = time.monotonic() + PATIENCE
+    while left := grading.remains():
+        assert time.monotonic() < deadline, left
+        time.sleep(0.05)
 
 
 def tables(course: Course, assignment: str) -> dict:

@@ -9,7 +9,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from grading_process import Grading, tables, until
+from grading_process import Grading, tables, until, until_gone
 from sqlalchemy import event
 from tiny_assignment import NAME, RIGHT, hand_in, handed_in, tiny_course
 from tiny_assignment import submission as handed
@@ -50,7 +50,7 @@ def a_class(course, exam, number, pause):
 @pytest.mark.grading
 def test_killed_five_times_it_is_continued_to_the_same_gradebook(tmp_path):
     course, exam = tiny_course(tmp_path)
-    a_class(course, exam, 12, 0.1)
+    a_class(course, exam, 10, 0.1)
     shutil.copytree(tmp_path, tmp_path / "whole", ignore=lambda *_: ["whole"])
     whole = Course(tmp_path / "whole" / "course")
     autograder.grade("t1", whole, workers=2, progress=False)
@@ -64,7 +64,7 @@ def test_killed_five_times_it_is_continued_to_the_same_gradebook(tmp_path):
         time.sleep(moments.random())
         status, said = grading.end(signal.SIGKILL)
         assert status in (-signal.SIGKILL, 1), said
-        until(lambda grading=grading: not grading.remains(), "end of its processes")
+        until_gone(grading)
     status, said = Grading(course, temporary, "--workers", "2").end()
     assert status == 1, said  # some are invalid
     assert csv(course) == csv(whole)
@@ -86,7 +86,7 @@ def test_a_worker_that_is_killed_is_replaced_and_its_task_tried_again(tmp_path):
     status, said = grading.end()
     assert status == 0, said
     assert [each.points for each in course.results(NAME)] == [5, 0, 2]
-    until(lambda: not grading.remains(), "end of its processes")
+    until_gone(grading)
 
 
 @pytest.mark.grading

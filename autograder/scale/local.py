@@ -37,7 +37,7 @@ class Worker:
     does.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, sandbox: bool = True) -> None:
         name = f"autograder-{secrets.token_hex(8)}"
         self.folder = Path(tempfile.gettempdir(), name)
         # It has no name in any folder, so that nobody needs to remove it.
@@ -47,6 +47,7 @@ class Worker:
         self.task: Task | None = None
         self.deadline = time.monotonic() + GRACE
         command = [sys.executable, "-m", "autograder.scale.worker"]
+        command += ["sandboxed" if sandbox else "unprotected"]
         with its_end:
             self.process = subprocess.Popen(
                 [*command, str(its_end.fileno()), str(os.getpid())],
@@ -111,8 +112,8 @@ class Worker:
 class LocalWorkers:
     """`number` worker processes; see `Workforce`."""
 
-    def __init__(self, exam: bytes, number: int) -> None:
-        self.exam, self.number = exam, number
+    def __init__(self, exam: bytes, number: int, sandbox: bool = True) -> None:
+        self.exam, self.number, self.sandbox = exam, number, sandbox
         self.workers: list[Worker] = []
         self.tried: dict[str, int] = {}  # the tries of each student that ended badly
         self.failed_starts = 0
@@ -161,7 +162,7 @@ class LocalWorkers:
         starting = sum(not each.ready for each in self.workers)
         for _ in range(len(waiting) - starting):
             if len(self.workers) < self.number:
-                self.workers.append(Worker())
+                self.workers.append(Worker(self.sandbox))
         return bool(waiting) or any(each.task for each in self.workers)
 
     def heard(self) -> list[Worker]:

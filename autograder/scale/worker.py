@@ -1,7 +1,7 @@
 """A worker process: takes submissions as bytes, gives grades as bytes, until told.
 
 It ends when its parent does, however that ends, and takes its engine with it.
-Started as `python -m autograder.scale.worker DESCRIPTOR PARENT` by `local`.
+Started as `python -m autograder.scale.worker TIER DESCRIPTOR PARENT` by `local`.
 """
 
 import atexit
@@ -17,12 +17,22 @@ READY = b"ready"
 SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
 
 
-def main(descriptor: int, parent: int) -> None:
-    """Answer each task that comes through the descriptor; the first is the exam."""
+def main(protection: str, descriptor: int, parent: int) -> None:
+    """Answer each task that comes through the descriptor; first comes the exam.
+
+    Ends with a sentence, and takes no task, when no sandbox works and one should.
+    """
     keep_house(parent)
     end_with(parent)
+    from autograder.model import CourseError
+    from autograder.sandbox import best_tier
     from autograder.scale.task import perform
 
+    if protection == "sandboxed":
+        try:
+            best_tier()
+        except CourseError as error:
+            sys.exit(str(error))
     with Connection(descriptor) as parent_end, suppress(EOFError, ConnectionError):
         parent_end.send_bytes(READY)
         exam = parent_end.recv_bytes()
@@ -58,4 +68,4 @@ def leave(*_: object) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
