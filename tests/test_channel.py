@@ -229,6 +229,42 @@ torch.testing.assert_close(got, hessian(lambda x: truth(x).sum(), x))
     assert judged(answer, test) == OK
 
 
+def test_the_transforms_of_torch_func_pass():
+    answer = """
+def layer(z, scale):
+    return z * scale.exp() + z.sum(), torch.ones(())
+def f(x): return (x ** 2).sum() * x
+def g(x): return {'x': x.sum(), 'text': 'a'}
+"""
+    test = """
+from torch.func import grad, jacrev, vjp, vmap
+def truth(x): return (x ** 2).sum() * x
+x = torch.randn(4, 3, dtype=torch.float64)
+close = torch.testing.assert_close
+close(jacrev(f)(x[0]), jacrev(truth)(x[0]))
+close(vmap(f)(x), vmap(truth)(x))
+close(vmap(jacrev(f))(x), vmap(jacrev(truth))(x))
+close(vmap(f, in_dims=1, out_dims=1)(x.T.contiguous()), vmap(truth, 1, 1)(x.T))
+close(vmap(grad(lambda r: f(r)[0]))(x), vmap(grad(lambda r: truth(r)[0]))(x))
+close(grad(lambda x: vmap(f)(x).sum())(x), grad(lambda x: vmap(truth)(x).sum())(x))
+close(jacrev(lambda x: vmap(f)(x))(x), jacrev(lambda x: vmap(truth)(x))(x))
+close(vmap(vmap(f))(x[:, None]), vmap(vmap(truth))(x[:, None]))
+value, back = vjp(f, x[1])
+close(back(torch.ones(3, dtype=x.dtype)), vjp(truth, x[1])[1](torch.ones(3).double()))
+scale = torch.zeros(3, dtype=x.dtype)
+got = vmap(jacrev(lambda row: layer(row[None], scale)[0][0]))(x)
+close(got, (torch.eye(3) + 1).double().expand(4, 3, 3))
+assert vmap(lambda row: g(row)['x'])(x).shape == (4,) and g(x[0])['text'] == 'a'
+leaf = x.clone().requires_grad_()
+close(torch.autograd.grad(vmap(f)(leaf).sum(), leaf)[0],
+      torch.autograd.grad(vmap(truth)(leaf).sum(), leaf)[0])
+"""
+    assert judged(answer, test) == OK
+    twice = "torch.func.jacrev(torch.func.jacrev(f))(torch.ones(2))"
+    run = judged("def f(x): return x.sum() ** 2", twice)
+    assert (run.name, "first derivatives" in run.text) == ("RuntimeError", True)
+
+
 REQUIRES = {
     "x * 2": True,
     "x.detach() * 2": False,
@@ -536,6 +572,18 @@ def test_a_student_who_takes_too_long_ends_the_test_as_time():
     with student_of(answer) as student:
         assert run_test("f()", {}, student, 0.3).ended == "time"
         assert student.lost == "time"
+
+
+def test_an_object_of_an_earlier_process_is_refused_with_a_sentence():
+    namespace = {}
+    for number in range(2):
+        with student_of("class C: ...") as student:
+            test = "c = C()" if not number else "c.part"
+            run = run_test(test, namespace, student)
+    assert run.name == "RuntimeError"
+    assert run.text == (
+        "A student's object from an earlier test cell is gone: make it here."
+    )
 
 
 def test_a_new_test_process_can_take_over_the_channel():

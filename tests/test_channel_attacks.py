@@ -354,6 +354,17 @@ def test_a_second_answer_ends_the_test():
     assert run.name == "ProtocolError"
 
 
+def test_an_object_cannot_claim_to_be_a_tensor():
+    answer = """
+class Mine: ...
+Mine.__module__, Mine.__qualname__ = 'torch.nn.modules.linear', CLAIM
+def f(x): return Mine()
+"""
+    for claim in ("Tensor", "math", "Linear.forward", "__name__"):
+        test = "assert not isinstance(f(1), (Tensor, float, list, nn.Module))"
+        assert judged(answer.replace("CLAIM", repr(claim)), test) == OK
+
+
 def test_a_lost_process_cannot_be_swallowed_by_a_test():
     answer = LIAR.replace("LIE", "lie(['W', 5])")
     test = DRAW + "try:\n    f(x)\nexcept BaseException:\n    pass"

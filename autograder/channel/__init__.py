@@ -11,7 +11,8 @@ from autograder.channel.frames import (
     LateError,
     ProtocolError,
 )
-from autograder.channel.proxies import Handle, Student
+from autograder.channel.handles import Handle
+from autograder.channel.proxies import Student
 from autograder.channel.student import serve
 from autograder.channel.testing import TestRun, run_test
 

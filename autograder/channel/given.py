@@ -17,7 +17,8 @@ from typing import Any
 
 import torch
 
-from autograder.channel.codec import Node, Packer, Unpacker
+from autograder.channel.codec import Node, Packer
+from autograder.channel.strict import Unpacker
 
 OPAQUE = (
     *(type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType),

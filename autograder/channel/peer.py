@@ -4,13 +4,12 @@ The two sides speak the same language. A question is an operation on packed valu
 side that answers may ask back before it does, to any depth up to DEPTH.
 """
 
-import weakref
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from autograder.channel.codec import Node, Packer, Unpacker, exact, is_plain, natural
+from autograder.channel.codec import Node, Packer
 from autograder.channel.errors import describe, rebuild
 from autograder.channel.frames import (
     Channel,
@@ -19,6 +18,13 @@ from autograder.channel.frames import (
     TooLargeError,
 )
 from autograder.channel.gradients import Lease, Link, leaves_of, pull_back
+from autograder.channel.messages import (
+    AnswerPacker,
+    PeerPacker,
+    PeerUnpacker,
+    QuestionPacker,
+)
+from autograder.channel.strict import exact, natural
 from autograder.channel.twins import CLEARED, Twins, make_leaf, write
 
 DEPTH = 20
@@ -35,123 +41,6 @@ class Graph:
         self.outputs, self.leaves = outputs, leaves
 
 
-class PeerPacker(Packer):
-    """Packs tensors with their gradients, and objects as each side wants it."""
-
-    def __init__(self, peer: "Peer") -> None:
-        super().__init__()
-        self.peer = peer
-        self.kept: list[Any] = []  # until the message is sent
-
-    def other(self, value: Any, depth: int) -> Node:
-        return self.peer.pack_other(value, self, depth)
-
-    def tensor(self, value: Tensor, depth: int) -> Node:
-        if not is_plain(value):
-            return self.other(value, depth)
-        leaf = value.is_leaf
-        if leaf and (value.requires_grad or type(value) is torch.nn.Parameter):
-            self.kept.append(value)
-            return ["W", self.peer.twins.number(value)]
-        if value.requires_grad:
-            return self.attached(value)
-        return self.detached(value, depth)
-
-    def attached(self, value: Tensor) -> Node:
-        """Pack a tensor in the middle of a graph."""
-        raise NotImplementedError
-
-    def detached(self, value: Tensor, depth: int) -> Node:
-        """Pack a tensor without a gradient."""
-        return self.data(value)
-
-
-class QuestionPacker(PeerPacker):
-    """Packs what is handed to the other side: tensors keep their way back here."""
-
-    def __init__(self, peer: "Peer") -> None:
-        super().__init__(peer)
-        self.slots: dict[int, int] = {}  # of id(value)
-        self.given: list[Any] = []
-
-    def attached(self, value: Tensor) -> Node:
-        return self.once(value, lambda: self.anchored(value))
-
-    def anchored(self, value: Tensor) -> Node:
-        return ["A", self.peer.twins.anchor(value), self.data(value)]
-
-    def detached(self, value: Tensor, depth: int) -> Node:
-        return self.once(value, lambda: self.data(value))
-
-    def array(self, value: Any, depth: int) -> Node:
-        return self.once(value, lambda: Packer.array(self, value, depth))
-
-    def once(self, value: Any, pack: Any) -> Node:
-        """Pack the same object once, so that the other side has one object too."""
-        slot = self.slots.get(id(value))
-        if slot is not None:
-            return ["again", slot]
-        self.slots[id(value)] = len(self.given)
-        self.given.append(value)
-        return ["slot", pack()]
-
-
-class AnswerPacker(PeerPacker):
-    """Packs results; those in the middle of a graph are listed as its outputs."""
-
-    def __init__(self, peer: "Peer") -> None:
-        super().__init__(peer)
-        self.outputs: list[Tensor] = []
-
-    def attached(self, value: Tensor) -> Node:
-        for index, output in enumerate(self.outputs):
-            if output is value:
-                return ["G", index]
-        self.outputs.append(value)
-        return ["G", len(self.outputs) - 1]
-
-
-class PeerUnpacker(Unpacker):
-    """Unpacks one message: twins first, then what refers to them."""
-
-    def __init__(self, peer: "Peer", body: memoryview) -> None:
-        super().__init__(body)
-        self.peer = peer
-        self.slots: list[Any] = []
-        self.raw: list[memoryview] = []
-        self.kept: list[Tensor] = []  # until the message has been read
-        self.outputs: tuple[Tensor, ...] = ()
-
-    def other(self, tag: str, rest: list[Node], depth: int) -> Any:
-        if tag == "W":
-            return self.peer.twin(rest[0])
-        if tag == "G":
-            return self.outputs[natural(rest[0], len(self.outputs) - 1)]
-        if tag == "A":
-            return self.anchored(*rest)
-        if tag == "again":
-            return self.slots[natural(rest[0], len(self.slots) - 1)]
-        if tag == "slot":
-            start = self.used
-            self.slots.append(value := self.unpack(rest[0], depth))
-            self.raw.append(self.body[start : self.used])
-            return value
-        return self.peer.unpack_other(tag, rest, self, depth)
-
-    def anchored(self, number: Any, node: Node) -> Tensor:
-        """Return a tensor that leads back to the asking side's tensor."""
-        leaf = self.plain_tensor(node).requires_grad_()
-        self.peer.twins.add(self.peer.foreign(number), leaf, keep=False)
-        with torch.enable_grad():
-            return leaf.clone()
-
-    def plain_tensor(self, node: Node) -> Tensor:
-        """Return the tensor of a node that must be one."""
-        if type(node) is not list or node[:1] != ["T"]:
-            raise ProtocolError("a message has something else where a tensor is due")
-        return self.unpack(node)
-
-
 class Peer:
     """What both sides do; Student (the test's side) and Server complete it."""
 
@@ -160,9 +49,8 @@ class Peer:
         self.twins = Twins(sign, keeps)
         self.graphs: dict[int, Graph] = {}
         self.freed: list[int] = []
-        self.last_graph = self.depth = self.asked = 0
+        self.last_graph = self.depth = 0
         self.open: list[Any] = []  # the other side's unanswered questions
-        self.proxies: Any = weakref.WeakValueDictionary()
 
     def ask(self, op: str, *parts: Any) -> Any:
         """Ask the other side and return its answer, or raise the exception in it."""
@@ -306,9 +194,9 @@ class Peer:
         try:
             header, packer = self.evaluate(question, body)
             self.reply(token, header, packer)
-        except ChannelError:
-            raise
         except BaseException as error:
+            if self.final_error(error):
+                raise
             self.reply(token, {"error": self.describe(error)}, Packer())
         finally:
             self.depth -= 1
@@ -357,6 +245,10 @@ class Peer:
         header |= self.answer_extras(unpacker, first)
         packer.buffers[:0] = first.buffers
         return header, packer
+
+    def final_error(self, error: BaseException) -> bool:
+        """Whether an exception ends the conversation instead of being its answer."""
+        return isinstance(error, ChannelError)
 
     def perform_vjp(self, number: Any, grads: list[Tensor | None]) -> Any:
         """Go backward through a graph of this side."""

@@ -11,12 +11,13 @@ import sys
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from typing import Any, NoReturn
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from autograder.channel.codec import Node, Packer, exact, natural
+from autograder.channel import transforms
+from autograder.channel.codec import Node, Packer
 from autograder.channel.errors import describe, rebuild
 from autograder.channel.frames import (
     Channel,
@@ -27,105 +28,14 @@ from autograder.channel.frames import (
     TooLargeError,
 )
 from autograder.channel.given import OPAQUE, Given
-from autograder.channel.peer import Peer, PeerPacker, PeerUnpacker
+from autograder.channel.handles import LIBRARIES, Handle, Reference, named
+from autograder.channel.messages import PeerPacker, PeerUnpacker
+from autograder.channel.peer import Peer
+from autograder.channel.strict import exact, natural
 from autograder.channel.surroundings import Surroundings
 
 HANDLES = 20_000
 KINDS = 200  # names of student's classes that are told apart
-LIBRARIES = ("torch.nn.modules.", "torch.distributions.", "torch.optim.")
-
-
-class Handle:
-    """A student's object: it stays with the student, this is its number.
-
-    Calls, attributes, items, len() and iteration ask the student's process. isinstance
-    knows a torch module, distribution or optimiser, as the student's process says.
-    """
-
-    __slots__ = ("__remote__", "__weakref__")
-    __array_ufunc__ = None
-
-    @property
-    def __class__(self) -> type:
-        return self.__remote__.library or type(self)
-
-    def __call__(self, *args: Any, **options: Any) -> Any:
-        return self.__remote__.ask("call", self, args, options)
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") and name.endswith("__"):
-            raise AttributeError(f"a student's object shows no {name}")
-        return named(self.__remote__.ask("getattr", self, name), name)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name.startswith("__") and name.endswith("__"):
-            raise AttributeError(f"a student's object shows no {name}")
-        self.__remote__.ask("setattr", self, name, value)
-
-    def __getitem__(self, key: Any) -> Any:
-        return self.__remote__.ask("getitem", self, key)
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        self.__remote__.ask("setitem", self, key, value)
-
-    def __len__(self) -> int:
-        with self.__remote__.student.final():
-            return natural(self.__remote__.ask("len", self))
-
-    def __iter__(self) -> Iterator[Any]:
-        with self.__remote__.student.final():
-            return iter(exact(self.__remote__.ask("iter", self), list))
-
-    def __copy__(self) -> Any:
-        return self.__remote__.ask("copy", self)
-
-    def __deepcopy__(self, memo: Any) -> Any:
-        return self.__remote__.ask("deepcopy", self)
-
-    def __repr__(self) -> str:
-        return f"<a student's object of type {type(self).__name__}>"
-
-    def __bool__(self) -> NoReturn:
-        raise TypeError(f"{self!r} is neither true nor false")
-
-    def __eq__(self, other: object) -> NoReturn:
-        raise TypeError(f"{self!r} cannot be compared")
-
-    def __array__(self, *args: Any, **options: Any) -> NoReturn:
-        raise TypeError(f"{self!r} is no array")
-
-    def __reduce_ex__(self, protocol: Any) -> NoReturn:
-        raise TypeError(f"{self!r} cannot be pickled")
-
-    __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __eq__
-    __contains__ = __eq__
-    __hash__ = object.__hash__
-
-    def __del__(self) -> None:
-        with contextlib.suppress(AttributeError):
-            self.__remote__.drop()
-
-
-class Reference:
-    """What a Handle knows: its number, how often it arrived, and whom to ask."""
-
-    def __init__(self, student: "Student", number: int, library: type | None) -> None:
-        self.student, self.number, self.library = student, number, library
-        self.times = 0
-        self.name = ""  # under which the test found it
-
-    def ask(self, op: str, *parts: Any) -> Any:
-        return self.student.ask(op, *parts)
-
-    def drop(self) -> None:
-        self.student.dropped.append([self.number, self.times])
-
-
-def named(value: Any, name: str) -> Any:
-    """Note the name under which the test found an object; return the object."""
-    if issubclass(type(value), Handle) and not value.__remote__.name:
-        value.__remote__.name = name
-    return value
 
 
 class Student(Peer):
@@ -187,6 +97,8 @@ class Student(Peer):
             )
         if self.lost:
             raise ClosedError
+        if op == "call" and transforms.active():
+            return transforms.call(self.ask, *parts)
         self.calling.append(name_of(parts[0]) if op == "call" else "")
         try:
             with self.final():
@@ -339,6 +251,10 @@ class Student(Peer):
         plain = Tensor.detach(tensor)
         return [plain, isinstance(tensor, nn.Parameter), tensor.requires_grad]
 
+    def final_error(self, error: BaseException) -> bool:
+        """Also what ends this process, or stops a test that takes too long."""
+        return not isinstance(error, (Exception, SystemExit))
+
     def describe(self, error: BaseException) -> Any:
         """Describe the test's own exception; it comes back as itself."""
         number = len(self.raised) + 1
@@ -367,7 +283,8 @@ def library_class(name: Any) -> type | None:
         return None
     module, _, qualname = name.partition(":")
     found = getattr(sys.modules.get(module), qualname, None)
-    return found if isinstance(found, type) else None
+    own = isinstance(found, type) and found.__module__ == module  # not imported there
+    return found if own else None
 
 
 PERFORM: dict[str, Callable[..., Any]] = {

@@ -13,16 +13,18 @@ from typing import Any
 import numpy as np
 import torch
 
-from autograder.channel.codec import Node, Packer, array_bytes, exact, tensor_bytes
+from autograder.channel.codec import Node, Packer, array_bytes, tensor_bytes
 from autograder.channel.errors import describe, rebuild
 from autograder.channel.frames import BODY, Channel, ChannelError, ProtocolError
 from autograder.channel.given import Received, Remote
-from autograder.channel.peer import Peer, PeerPacker, PeerUnpacker
+from autograder.channel.handles import LIBRARIES
+from autograder.channel.messages import PeerPacker, PeerUnpacker
+from autograder.channel.peer import Peer
+from autograder.channel.strict import exact
 from autograder.channel.surroundings import surround
 from autograder.channel.twins import make_leaf
 
 ITERATION = 100_000  # items that are taken from an iterator at once
-LIBRARIES = ("torch.nn.modules.", "torch.distributions.", "torch.optim.")
 SERVERS: dict[int, "Server"] = {}
 
 
@@ -158,6 +160,11 @@ class Server(Peer):
         error = rebuild([name, text])
         error.__channel__ = number
         return error
+
+    def final_error(self, error: BaseException) -> bool:
+        """Also what the grader raises here, to end a call that takes too long."""
+        ours = type(error).__module__.startswith("autograder.")
+        return ours and not isinstance(error, Exception)
 
     def describe(self, error: BaseException) -> Any:
         number = getattr(error, "__channel__", None)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from autograder.channel.codec import Node, Packer, Unpacker
+from autograder.channel.codec import Node, Packer
+from autograder.channel.strict import Unpacker
 
 
 class Surroundings:
