@@ -5,7 +5,10 @@ With real processes, warm and fresh: both give the same grades.
 
 import json
 import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -74,13 +77,9 @@ def warm():
     yield from stopped_at_the_end(Runner())
 
 
-@pytest.fixture(scope="module", params=["warm", "fresh"])
-def either(request, warm):
-    """Either mode; for what they could do differently: fresh processes are slow."""
-    if request.param == "warm":
-        yield warm
-    else:
-        yield from stopped_at_the_end(Runner(fresh=True))
+@pytest.fixture(scope="module")
+def fresh():
+    yield from stopped_at_the_end(Runner(fresh=True))
 
 
 def judged(exam, runner, answers=None, limits=LIMITS, seed=0):
@@ -93,37 +92,52 @@ def printed(result, name):
     return json.dumps(cell_of(json.loads(result.notebook), name)["outputs"])
 
 
-# --- the same in both modes -----------------------------------------------------------
+# --- the two modes --------------------------------------------------------------------
+
+DRAWS = "import random, torch, numpy\n"
+DRAWS += "print(random.random(), hash('a'), torch.rand(1), numpy.random.rand())\n"
 
 
-def test_right_answers_get_full_marks_although_a_warning_is_printed(exam, either):
+def test_right_answers_get_full_marks_although_a_warning_is_printed(exam, warm):
     noisy = "import sys, warnings\nprint('w', file=sys.stderr)\nwarnings.warn('w')\n"
     noise = "    import sys; print('loud', file=sys.stderr)\n    return x * x"
     answers = {"square": noisy + "def square(x):\n" + noise, "cube": CUBE}
-    result, _ = judged(exam, either, answers)
+    result, _ = judged(exam, warm, answers)
     assert (result.points, result.reason) == (5, None)
-    assert result.mode == either.nursery().mode
     assert result.cpu > 0
-    assert result.tier == either.nursery().tier.name
+    assert (result.mode, result.tier) == ("warm", warm.nursery().tier.name)
 
 
 def test_the_engine_works_warm_on_this_machine(warm):
     assert (warm.nursery().mode, warm.why_fresh) == ("warm", "")
 
 
-def test_cells_after_a_lost_process_are_still_judged(exam, either):
-    _, cells = judged(exam, either, {"square": EXIT, "cube": CUBE})
-    assert (cells["square-test"].points, cells["cube-test"].points) == (0, 3)
+def test_fresh_processes_give_the_same_result(exam, warm, fresh):
+    answers = {"square": DRAWS + SQUARE, "cube": "def cube(x): return 9"}
+    one, two = (judged(exam, runner, answers)[0] for runner in (warm, fresh))
+    assert (one.cells, one.notebook) == (two.cells, two.notebook)
+    assert (one.mode, two.mode) == ("warm", "fresh")
+    assert one.points == 2
 
 
-def test_the_same_submission_gets_the_same_result(exam, either):
-    draw = "import random, torch, numpy\n"
-    draw += "print(random.random(), hash('a'), torch.rand(1), numpy.random.rand())\n"
-    answers = RIGHT | {"square": draw + SQUARE}
-    one, two = (judged(exam, either, answers)[0] for _ in range(2))
+def test_fresh_processes_are_bounded_and_replaced(exam, fresh):
+    _, cells = judged(exam, fresh, {"square": EXIT, "cube": SLOW})
+    assert (cells["square-test"].points, cells["cube-test"].points) == (0, 0)
+    assert "ended Python itself" in cells["square-test"].error
+    assert "longer than 3 s" in cells["cube-test"].error
+
+
+def test_the_same_submission_gets_the_same_result(exam, warm):
+    answers = RIGHT | {"square": DRAWS + SQUARE}
+    one, two = (judged(exam, warm, answers)[0] for _ in range(2))
     assert one.notebook == two.notebook
-    other, _ = judged(exam, either, answers, seed=1)
+    other, _ = judged(exam, warm, answers, seed=1)
     assert other.notebook != one.notebook
+
+
+def test_cells_after_a_lost_process_are_still_judged(exam, warm):
+    _, cells = judged(exam, warm, {"square": EXIT, "cube": CUBE})
+    assert (cells["square-test"].points, cells["cube-test"].points) == (0, 3)
 
 
 def test_what_ran_before_a_process_was_lost_runs_again_in_the_next(exam, warm):
@@ -135,8 +149,8 @@ def test_what_ran_before_a_process_was_lost_runs_again_in_the_next(exam, warm):
     assert {c.grade_id: c.points for c in result.cells}["cube-test"] == 3
 
 
-def test_a_loop_costs_its_own_points_and_no_others(exam, either):
-    result, cells = judged(exam, either, {"square": SQUARE, "cube": SLOW})
+def test_a_loop_costs_its_own_points_and_no_others(exam, warm):
+    result, cells = judged(exam, warm, {"square": SQUARE, "cube": SLOW})
     assert result.outcome == Outcome.GRADED
     assert (cells["square-test"].points, cells["cube-test"].points) == (2, 0)
     assert "longer than 3 s" in cells["cube-test"].error
@@ -298,6 +312,49 @@ def test_nothing_that_a_notebook_started_outlives_it(exam, warm):
 
 def processes():
     return [p for p in psutil.process_iter(["cmdline"]) if p.info["cmdline"]]
+
+
+WORKER = """
+import sys
+from tiny_assignment import *
+from autograder.engine.runner import Runner
+from autograder.judge import judge
+from autograder.model import Limits
+exam = tiny_exam(Path(sys.argv[1]))
+handed = handed_in(exam, {"square": "import time\\nwhile True: time.sleep(4321)"})
+runner = Runner()
+runner.nursery()
+print("ready", flush=True)
+judge(submission(handed), exam, Limits(), runner=runner)
+"""
+
+
+def test_a_worker_that_is_killed_leaves_no_process(tmp_path):
+    worker = subprocess.Popen(
+        [sys.executable, "-c", WORKER, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        cwd=Path(__file__).parent,
+    )
+    with worker:
+        assert worker.stdout.readline() == b"ready\n"
+        family = psutil.Process(worker.pid).children(recursive=True)
+        while len(family) < 3:  # the template, and what it has forked
+            time.sleep(0.05)
+            family = psutil.Process(worker.pid).children(recursive=True)
+        worker.kill()
+    _, alive = psutil.wait_procs(family, timeout=10)
+    assert alive == []
+
+
+def test_notebooks_leave_nothing_open(exam, warm):
+    judged(exam, warm)
+    open_before = len(os.listdir("/proc/self/fd"))
+    template = psutil.Process(warm.nursery().process.pid)
+    for _ in range(5):
+        judged(exam, warm, {"square": EXIT, "cube": CUBE})
+    assert len(os.listdir("/proc/self/fd")) == open_before
+    assert template.children() == []
+    assert template.num_fds() < 10
 
 
 def test_a_template_that_dies_is_replaced(exam):
