@@ -9,6 +9,7 @@ PAGES := _config.yml _toc.yml $(shell find book -type f -not -path '*/__pycache_
 NOTEBOOKS := $(shell find notebooks -name '*.ipynb')
 CHAPTERS := $(wildcard notebooks/*.ipynb)
 SOLUTIONS := $(shell find solutions -name '*.md')
+ASSIGNMENTS := $(notdir $(wildcard solutions/a*))
 GRADER := $(shell find autograder -type f -not -path '*/__pycache__/*')
 # One thread a process: two compete for a core and are slower than one.
 export OMP_NUM_THREADS = 1
@@ -29,10 +30,10 @@ $(READY): requirements.txt pyproject.toml
 	@$(BIN)/pip install -q --disable-pip-version-check --no-deps -e .
 	@touch $@
 
-demo: _build/html/.done $(DEMO)/.done ## the book, the assignment and a graded class
+demo: _build/html/.done $(DEMO)/.done ## the book, the assignments and their graded classes
 	@echo; echo "The book:        file://$(CURDIR)/_build/html/index.html"
-	@echo "The assignment:  $(CURDIR)/notebooks/assignments"
-	@echo "The class:       file://$(CURDIR)/$(DEMO)/reports/a1_change_of_variables.html"
+	@echo "The assignments: $(CURDIR)/notebooks/assignments"
+	@echo "A graded class:  file://$(CURDIR)/$(DEMO)/reports/a1_change_of_variables.html"
 
 book: _build/html/.done ## build the book into _build/html, executing every chapter
 
@@ -48,7 +49,10 @@ _build/html/.done: _build/.code $(PAGES) $(NOTEBOOKS)
 
 # Another assignment makes another class: start from nothing.
 $(DEMO)/.done: $(GRADER) $(SOLUTIONS) | $(READY)
-	@rm -rf $(DEMO) && $(BIN)/autograder demo A1 --course $(DEMO) && touch $@
+	@rm -rf $(DEMO)
+	@for name in $(ASSIGNMENTS); do \
+		$(BIN)/autograder demo $$name --course $(DEMO) || exit 1; done
+	@touch $@
 
 serve: book ## open the book at http://localhost:8000
 	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
