@@ -6,7 +6,6 @@ waits for all of them at once, and hands the next task out before it records the
 
 import os
 import secrets
-import shutil
 import signal
 import subprocess
 import sys
@@ -22,7 +21,7 @@ from typing import Self
 from autograder.model import CourseError
 from autograder.processes import kill_tree
 from autograder.scale.task import RETRIES, Lost, Task
-from autograder.scale.worker import READY
+from autograder.scale.worker import READY, remove
 
 STARTS = 3  # in a row that may fail before the run does
 GRACE = 180.0  # seconds beyond the notebook's own limit, on a loaded machine
@@ -33,8 +32,7 @@ WAIT = 1.0
 class Worker:
     """One worker process, with a private folder for what it leaves on the disk.
 
-    The worker makes the folder and removes it. If it is killed, we do; if we are, it
-    does.
+    The worker makes the folder and removes it; if it was killed, we do.
     """
 
     def __init__(self, sandbox: bool = True) -> None:
@@ -102,11 +100,7 @@ class Worker:
         except subprocess.TimeoutExpired:
             kill_tree(self.process.pid)
             self.process.wait()
-        for _ in range(50):  # what it started may be ending, and writing, still
-            shutil.rmtree(self.folder, ignore_errors=True)
-            if not self.folder.exists():
-                return
-            time.sleep(0.1)
+        remove(self.folder)
 
 
 class LocalWorkers:

@@ -10,8 +10,10 @@ import os
 import shutil
 import signal
 import sys
+import time
 from contextlib import suppress
 from multiprocessing.connection import Connection
+from pathlib import Path
 
 READY = b"ready"
 SET_DEATH_SIGNAL = 1  # PR_SET_PDEATHSIG
@@ -22,7 +24,7 @@ def main(protection: str, descriptor: int, parent: int) -> None:
 
     Ends with a sentence, and takes no task, when no sandbox works and one should.
     """
-    keep_house(parent)
+    keep_house()
     end_with(parent)
     from autograder.model import CourseError
     from autograder.sandbox import best_tier
@@ -40,15 +42,20 @@ def main(protection: str, descriptor: int, parent: int) -> None:
             parent_end.send_bytes(perform(exam, parent_end.recv_bytes()))
 
 
-def keep_house(parent: int) -> None:
-    """Make the folder for temporary files; remove it at the end if nobody else will."""
-    folder = os.environ["TMPDIR"]
-    os.mkdir(folder, 0o700)
+def keep_house() -> None:
+    """Make the folder for temporary files; remove it at the end."""
+    folder = Path(os.environ["TMPDIR"])
+    folder.mkdir(0o700)
+    atexit.register(remove, folder)  # the first one: it runs after the engine's end
 
-    @atexit.register  # the first one: it runs after the engine has ended
-    def leave_nothing() -> None:
-        if os.getppid() != parent:
-            shutil.rmtree(folder, ignore_errors=True)
+
+def remove(folder: Path) -> None:
+    """Remove a folder in which what was just ended may be writing still."""
+    for _ in range(50):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.1)
 
 
 def end_with(parent: int) -> None:
