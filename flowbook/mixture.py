@@ -11,9 +11,9 @@ class LogisticMixture(Layer):
     """The logit of the distribution function of a mixture (Ho et al., 2019).
 
     One mixture of K logistics for each coordinate, as in Flow++. With the weights
-    pi (positive, sum 1), the centres mu and the widths s > 0,
+    pi (positive, sum 1), the centres mu and the widths w > 0,
 
-        x = logit(F(z)),    F(z) = sum over k of pi_k logistic((z - mu_k) / s_k),
+        x = logit(F(z)),    F(z) = sum over k of pi_k logistic((z - mu_k) / w_k),
         log dx/dz = log F'(z) - log F(z) - log(1 - F(z)).
 
     F alone maps onto (0, 1); its logit maps onto the line, and all logarithms are
@@ -57,7 +57,7 @@ class LogisticMixture(Layer):
         return log_cdf - log_rest, log_pdf - log_cdf - log_rest
 
     def _bisect(self, x: Tensor) -> Tensor:
-        # Component k reaches logit x at mu_k + s_k x; the mixture in between them all.
+        # Component k reaches logit x at mu_k + w_k x; the mixture in between them all.
         quantiles = self.centres + self.log_widths.exp() * x[..., None]
         low, high = quantiles.amin(-1), quantiles.amax(-1)
         for _ in range(torch.finfo(x.dtype).bits):
