@@ -124,7 +124,7 @@ def secret(tmp_path):
 
 def open_up(path):
     """Let anybody enter a folder of pytest's."""
-    for folder in (path, path.parent, path.parent.parent):
+    for folder in (path, *path.parents):
         if not folder.stat().st_mode & 1:
             folder.chmod(0o755)
 

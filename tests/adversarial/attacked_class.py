@@ -158,7 +158,7 @@ def write(place: Path, files: Folder, places: Places, name: str = "") -> None:
 
 
 @contextmanager
-def listener() -> Iterator[tuple[int, list[str]]]:
+def listener(port: int = 0) -> Iterator[tuple[int, list[str]]]:
     """A port of this machine that an attacker would like to reach; who came."""
     visitors: list[str] = []
 
@@ -171,7 +171,7 @@ def listener() -> Iterator[tuple[int, list[str]]]:
             visitors.append(str(address))
             connection.close()
 
-    with socket.create_server(("127.0.0.1", 0)) as server:
+    with socket.create_server(("127.0.0.1", port)) as server:
         thread = threading.Thread(target=accept, daemon=True)
         thread.start()
         yield server.getsockname()[1], visitors

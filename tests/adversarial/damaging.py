@@ -149,8 +149,9 @@ def equal_ids(notebook):
 
 
 def odd_ids(notebook):
-    for cell, odd in zip(notebook["cells"], [None, 7, [], {}, "", "x" * 999, True]):
-        cell["id"] = odd
+    odd = [None, 7, [], {}, "", "x" * 999, True]
+    for cell, value in zip(notebook["cells"], odd, strict=False):
+        cell["id"] = value
 
 
 def everything_lost(notebook):
@@ -170,8 +171,9 @@ def points(notebook):
 
 
 def odd_points(notebook):
-    for name, odd in zip(("square-test", "scale-test", "why"), ("9", -5, float("nan"))):
-        meta(notebook, name)["points"] = odd
+    odd = {"square-test": "9", "scale-test": -5, "why": float("nan")}
+    for name, value in odd.items():
+        meta(notebook, name)["points"] = value
 
 
 def locks(notebook):
@@ -315,7 +317,8 @@ CELLS = {
     "duplicated tests": changed(duplicate_tests, NONE, answers=WRONG),
     "a duplicated answer": changed(duplicate_answer, NO_SQUARE, "is there 2 times"),
     "a duplicated untouched answer": changed(duplicate_untouched),
-    "swapped sources": changed(swap_sources),
+    # In the student's own notebook the first test fails too.
+    "swapped sources": changed(swap_sources, NO_SQUARE, "does not define it"),
     "swapped cells": changed(swap_cells, said="put back in their order"),
     "swapped metadata of tests": changed(swap_metadata("square-test", "scale-test")),
     "a test that claims to be the answer": changed(
@@ -323,7 +326,9 @@ CELLS = {
     ),
     "reversed": changed(reverse, said="put back in their order"),
     "renamed answers": changed(rename, said="lost its name"),
-    "answers named as each other": changed(rename_as_the_other),
+    "answers named as each other": changed(
+        rename_as_the_other, NO_SQUARE, "were moved"
+    ),
     "two answers of one name": changed(same_name, NO_SCALE),
     "odd names": changed(odd_names),
     "answers turned into markdown": changed(retype("markdown"), said="turned back"),
@@ -358,7 +363,9 @@ CELLS = {
     "Windows lines": changed(windows, said="Windows line ends"),
     "lone surrogates": changed(surrogates, said="no text"),
     "null characters": changed(nulls, said="no text"),
-    "a byte-order mark in an answer": changed(byte_order_mark_inside),
+    "a byte-order mark in an answer": changed(
+        byte_order_mark_inside, said="byte-order mark"
+    ),
     "no-break spaces": changed(no_break_spaces, NO_SQUARE, "SyntaxError"),
     "not Python": changed(not_python, NO_SQUARE, "SyntaxError"),
     "tabs and spaces": changed(tabs_and_spaces, NO_SQUARE, "TabError"),
@@ -403,7 +410,7 @@ FILES = {
     "a byte-order mark": rewritten(lambda b: b"\xef\xbb\xbf" + b, said="byte-order"),
     "UTF-16": rewritten(lambda b: b.decode().encode("utf-16"), said="mark"),
     "UTF-16 without a mark": rewritten(
-        lambda b: b.decode().encode("utf-16-le"), None, "not a Jupyter notebook"
+        lambda b: b.decode().encode("utf-16-le"), None, "not valid JSON"
     ),
     "UTF-32": rewritten(lambda b: b.decode().encode("utf-32"), None),
     "Latin-1": rewritten(latin, said="Latin-1"),
@@ -423,7 +430,8 @@ FILES = {
     ),
     "format 3": rewritten(as_version(3), said="old format 3"),
     "format 2": rewritten(
-        lambda b: as_version(3)(b).replace(b'"nbformat": 3', b'"nbformat": 2'), None
+        lambda b: as_version(3)(b).replace(b'"nbformat": 3', b'"nbformat": 2'),
+        said="old format 2",
     ),
     "format 5": rewritten(with_format(5), None, "format 5"),
     "format text": rewritten(with_format("4.5"), None, "format 4.5"),
@@ -563,7 +571,7 @@ FOLDERS = {
         lambda exam: {f"my work/{NOTEBOOK}": as_bytes(notebook_of(exam))}
     ),
     "in a zip": Case(in_a_zip, said="was opened"),
-    "a zip that leads out": Case(escaping_zip, None, "work.zip"),
+    "a zip that leads out": Case(escaping_zip, said="was opened"),
     "not a whole zip": beside({"work.zip": b"PK\3\4xxxx"}, None, alone=True),
 }
 CASES = {

@@ -1,6 +1,8 @@
 """Exhausting: what takes all the time, memory, disk, processes or output there is.
 
-Each costs its own points and no others: the honest scale keeps its three.
+Each costs its own points at most, and no others: the honest scale keeps its three.
+A right answer that stands before an endless loop is kept when the loop can be
+interrupted, as it is in Jupyter; what must be killed takes the answer with it.
 """
 
 from case import (
@@ -20,8 +22,27 @@ from tiny_assignment import NAME
 
 LOST, KEPT = (0.0, FULL[1]), FULL
 MACHINE = "it would take the whole machine"
-LOOPS = {
+STOPPED = {
     "a loop": "while True: pass",
+    "a loop in C": "9 ** 9 ** 9",
+    "a regular expression": "import re\nre.match(r'(a+)+$', 'a' * 60 + 'b')",
+    "a sleep": "import time\ntime.sleep(3600)",
+    "a deadlock": "import threading\nlock = threading.Lock()\nlock.acquire()\n"
+    "lock.acquire()",
+    "a wait for a child": "import os, time\nif os.fork() == 0: time.sleep(3600)\n"
+    "os.wait()",
+    "an endless event loop": "import asyncio\nawait asyncio.sleep(3600)",
+}
+# What takes the interruption for its own, and goes on.
+SURVIVED = {
+    "a shell that never ends": "!sleep 3600",
+    "a loop in a finaliser": """class Never:
+    def __del__(self):
+        while True: pass
+never = Never()
+del never""",
+}
+KILLED = {
     "a loop that ignores interrupts": """import signal
 for number in (signal.SIGALRM, signal.SIGINT, signal.SIGTERM):
     signal.signal(number, signal.SIG_IGN)
@@ -30,21 +51,7 @@ while True:
     try:
         while True: pass
     except BaseException: pass""",
-    "a loop in C": "9 ** 9 ** 9",
-    "a regular expression": "import re\nre.match(r'(a+)+$', 'a' * 60 + 'b')",
     "a sum": "sum(range(10 ** 15))",
-    "a sleep": "import time\ntime.sleep(3600)",
-    "a deadlock": "import threading\nlock = threading.Lock()\nlock.acquire()\n"
-    "lock.acquire()",
-    "a wait for a child": "import os, time\nif os.fork() == 0: time.sleep(3600)\n"
-    "os.wait()",
-    "a shell that never ends": "!sleep 3600",
-    "a loop in a finaliser": """class Never:
-    def __del__(self):
-        while True: pass
-never = Never()
-del never""",
-    "an endless event loop": "import asyncio\nawait asyncio.sleep(3600)",
 }
 ASKED = {
     "a loop when asked": "def square(x):\n    while True: pass",
@@ -180,7 +187,7 @@ def bomb(exam) -> dict[str, bytes]:
 
 
 SIZES = {
-    "a notebook of 50 MB": changed(heavy_outputs, None, "MB is the most"),
+    "a notebook of 50 MB": changed(heavy_outputs, None, "larger than 20 MB"),
     "a cell of 2 MB": changed(long_source, None, "the most that is graded"),
     "five thousand cells": changed(cells(5_000, ""), None, "1000 is the most"),
     "hundreds of cells": changed(cells(300, "x = 1"), said="added cells were kept"),
@@ -207,8 +214,16 @@ BLOCKED = {
 }
 CASES = {
     **{
-        f"loop: {name}": handed(LOST, square=f"{SQUARE}\n{source}")
-        for name, source in LOOPS.items()
+        f"loop: {name}": handed(KEPT, "ran longer than", square=f"{SQUARE}\n{source}")
+        for name, source in STOPPED.items()
+    },
+    **{
+        f"loop: {name}": handed(KEPT, square=f"{SQUARE}\n{source}")
+        for name, source in SURVIVED.items()
+    },
+    **{
+        f"loop: {name}": handed(LOST, "ran longer than", square=f"{SQUARE}\n{source}")
+        for name, source in KILLED.items()
     },
     **{f"asked: {name}": handed(LOST, square=source) for name, source in ASKED.items()},
     **{

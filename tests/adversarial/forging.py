@@ -221,27 +221,53 @@ def square(x):
 def scale(x):
     return torch.zeros(7)""",
 }
+
+
+def half_read(texts: str) -> str:
+    """Answers that look up what the tests expect, in what `texts()` finds.
+
+    The visible test gives its number away; only the hidden one must not be found.
+    """
+    return f"""import re
+def texts():
+    {texts}
+def square(x):
+    for text in texts():
+        if found := re.search(r"square\\({{}}\\) == (\\d+)".format(
+                r"\\w*tests" if x < 0 else "3"), text):
+            return int(found[1])
+    return 41
+def scale(x): return None"""
+
+
 PEEKS = {
-    "the test in In": """def read(x):
-    text = "\\n".join(map(str, globals().get("In", [])))
-    return 25 if x == -5 and "== 25" in text else 41
-def square(x): return read(x)
-def scale(x): return None""",
-    "the history": """def square(x):
-    manager = get_ipython().history_manager
-    for *_, source in manager.get_range(0): 
-        if "== 25" in source: return {3: 9, -5: 25}[x]
-    return 41""",
+    "the test in In": half_read("return map(str, get_ipython().user_ns['In'])"),
+    "the history": half_read(
+        "return [source for *_, source in get_ipython().history_manager.get_range(0)]"
+    ),
     "frames": FRAMES
     + "def square(x):\n    return seek('expected') or seek('want') or 41\n"
     "def scale(x):\n    found = seek('expected')\n"
     "    return found if found is not None else torch.zeros_like(x)",
-    "the tests' source": """import linecache, gc
-def square(x):
-    for found in gc.get_objects():
-        if type(found) is list and any("== 25" in str(x) for x in found[:50]):
-            return {3: 9, -5: 25}[x]
-    return 41""",
+    "the tests' source": half_read(
+        "import linecache\n"
+        "    return [''.join(each[2]) for each in linecache.cache.values() "
+        "if len(each) > 2]"
+    ),
+    "texts in memory": half_read(
+        "import gc\n    found = []\n    for each in gc.get_objects():\n"
+        "        if type(each) in (list, tuple, dict):\n"
+        "            parts = each.values() if type(each) is dict else each\n"
+        "            found += [part for part in parts if type(part) is str]\n"
+        "    return found"
+    ),
+    "the code of frames": half_read(
+        "import sys\n    found, frame = [], sys._getframe()\n    while frame:\n"
+        "        scopes = (frame.f_locals, frame.f_globals)\n"
+        "        found += [repr(v) for s in scopes for v in list(s.values())\n"
+        "                  if type(v) in (str, bytes, tuple, list, dict)]\n"
+        "        frame = frame.f_back\n    return found"
+    ),
 }
 PRINTED = {
     "a score in the output": "from IPython.display import display, JSON, HTML\n"
@@ -259,6 +285,28 @@ def shout():
                 pass
         time.sleep(0.005)
 threading.Thread(target=shout, daemon=True).start()""",
+}
+# What the judge's own channel is told, when the judge asks for the square.
+CHANNEL = """import gc, struct
+from autograder.channel import Channel
+def square(x):
+    for channel in gc.get_objects():
+        if isinstance(channel, Channel) and not channel.closed:
+            try:
+                {0}
+            except BaseException: pass
+    return 41"""
+CHANNELS = {
+    "answers in advance": "[channel.send({'n': n, 'tree': x * x}) for n in range(99)]",
+    "its own token": "from autograder.channel.student import Server\n"
+    "                for peer in gc.get_objects():\n"
+    "                    if isinstance(peer, Server):\n"
+    "                        channel.send({'n': peer.open[-1], 'tree': x * x})",
+    "a verdict": "channel.send({'ended': 'ok', 'verdict': 'ok', 'points': 2})",
+    "a header that lies": "channel._socket.sendall(struct.pack('>IQ', 4, 1 << 60) "
+    "+ b'null')",
+    "a header without end": "channel._socket.sendall(b'\\xff' * 65536)",
+    "a pickle": "channel.send({'n': 1, 'tree': ['pickle', 'cos\\nsystem']})",
 }
 
 
@@ -278,6 +326,10 @@ CASES = {
     **{f"value: {name}": by_value(source) for name, source in VALUES.items()},
     **{f"end: {name}": by_value(source) for name, source in ENDS.items()},
     **{f"peek: {name}": by_value(source) for name, source in PEEKS.items()},
+    **{
+        f"channel: {name}": half(CHANNEL.replace("{0}", source))
+        for name, source in CHANNELS.items()
+    },
     **{f"printed: {name}": forged(source) for name, source in PRINTED.items()},
     "the visible tests by heart": half("def square(x): return {3: 9}.get(x)"),
     "right in S, wrong when asked": half(

@@ -22,6 +22,15 @@ def helper_after_its_use(notebook: Notebook) -> None:
     cell_of(notebook, "square")["source"] = "def square(x): return times(x, x)"
 
 
+def helpers_in_another_order(notebook: Notebook) -> None:
+    insert("square", "def times(a, b):\n    return plus(a, b, b)")(notebook)
+    insert("square", "def plus(a, *many):\n    return a * many[0]")(notebook)
+    cells, at = notebook["cells"], notebook["cells"].index
+    helper = cells.pop(at(cell_of(notebook, "square")) - 1)
+    cells.insert(0, helper)
+    cell_of(notebook, "square")["source"] = "def square(x): return times(x, x)"
+
+
 def answer_in_a_new_cell(notebook: Notebook) -> None:
     insert("square-test", SQUARE)(notebook)
     cell_of(notebook, "square")["source"] = "# my answer is in the next cell"
@@ -74,7 +83,8 @@ ANSWERS = {
     "logging": "import logging\nlogging.basicConfig(level='DEBUG')\n"
     "def square(x):\n    logging.error('x')\n    return x * x",
     "a lambda": "square = lambda x: x ** 2",
-    "types": "from typing import Any\ndef square(x: 'Any') -> Any:\n    return pow(x, 2)",
+    "types": "from typing import Any\n"
+    "def square(x: 'Any') -> Any:\n    return pow(x, 2)",
     "a recursion": "def square(x):\n    x = abs(x)\n"
     "    return x if x < 2 else square(x - 1) + 2 * x - 1",
     "a loop": "def square(x):\n    found = 0\n    for _ in range(abs(x)):\n"
@@ -85,12 +95,13 @@ ANSWERS = {
     "a tensor": "def square(x): return torch.tensor(x) ** 2",
     "a fraction": "from fractions import Fraction\n"
     "def square(x): return int(Fraction(x) ** 2)",
-    "a decorator": "import functools\n@functools.lru_cache\ndef square(x): return x * x",
+    "a decorator": "import functools\n@functools.lru_cache\n"
+    "def square(x): return x * x",
     "a partial": "import functools\nsquare = functools.partial(lambda n, x: x ** n, 2)",
     "a class": "class Square:\n    def __call__(self, x): return x * x\n"
     "square = Square()",
-    "a static method": "class Maths:\n    @staticmethod\n    def power(x): return x * x\n"
-    "square = Maths.power",
+    "a static method": "class Maths:\n    @staticmethod\n"
+    "    def power(x): return x * x\nsquare = Maths.power",
     "a closure": "def power(n):\n    def inner(x): return x ** n\n    return inner\n"
     "square = power(2)",
     "defaults": "def square(x, *rest, power=2, **more): return x ** power",
@@ -111,14 +122,14 @@ ANSWERS = {
     "its own assertions": f"{SQUARE}\nassert square(2) == 4",
     "a failed assertion of its own": f"{SQUARE}\nassert square(2) == 5",
     "an error after the answer": f"{SQUARE}\n1 / 0",
-    "a slow answer": "import time\ntime.sleep(1)\ndef square(x):\n    time.sleep(0.2)\n"
-    "    return x * x",
+    "a slow answer": "import time\ntime.sleep(1)\n"
+    "def square(x):\n    time.sleep(0.2)\n    return x * x",
     "much output": "def square(x):\n    for i in range(500): print(i, x)\n"
     "    return x * x",
     "files of its own": "open('mine.txt', 'w').write('2')\ndef square(x):\n"
     "    return x ** int(open('mine.txt').read())",
-    "another folder": "import os\nos.makedirs('work', exist_ok=True)\nos.chdir('work')\n"
-    + SQUARE,
+    "another folder": "import os\nos.makedirs('work', exist_ok=True)\n"
+    f"os.chdir('work')\n{SQUARE}",
     "a program of its own": "import subprocess, sys\nsubprocess.run([sys.executable, "
     "'-c', 'print(1)'], check=True)\n" + SQUARE,
     "threads, joined": "import threading\nmade = threading.Thread(target=print)\n"
@@ -148,6 +159,7 @@ SCALES = {
 CELLS = {
     "a helper in a new cell": helper_in_a_new_cell,
     "a helper after its use": helper_after_its_use,
+    "helpers in another order": helpers_in_another_order,
     "the answer in a new cell": answer_in_a_new_cell,
     "scratch work": scratch_work,
     "tried and deleted": tried_and_deleted,

@@ -7,7 +7,7 @@ called `pwned...`, processes). Each attack tries on when one of its ways is clos
 
 from case import FULL, Case, attempted, handed
 
-DESTROYS = "it would destroy or change the machine that it runs on"
+DESTROYS = "it would change the machine itself, beyond the course and the home"
 READ = """import glob, os
 def show(pattern):
     for path in glob.glob(pattern, recursive=True)[:200]:
@@ -37,9 +37,9 @@ def reads(*patterns: str) -> Case:
     return attempted(READ + "\n".join(f"show({pattern!r})" for pattern in patterns))
 
 
-def writes(*paths: str, content: str = "pwned", stock: str = DESTROYS) -> Case:
+def writes(*paths: str, stock: str = "") -> Case:
     """An attempt to write files."""
-    lines = (f"put({path!r}, {content!r})" for path in paths)
+    lines = (f"put({path!r})" for path in paths)
     return attempted(WRITE + "\n".join(lines), stock)
 
 
@@ -97,13 +97,11 @@ try:
     base.commit()
 except sqlite3.Error as error:
     print(error)""",
-        DESTROYS,
     ),
     "results of others": attempted(
         """import glob
 for path in glob.glob("@COURSE@/results/**/*.json", recursive=True):
     open(path, "w").write("{}")""",
-        DESTROYS,
     ),
     "submissions of others": attempted(
         """import os
@@ -111,12 +109,10 @@ for place, _, names in os.walk("@COURSE@/submitted"):
     for name in names: open(os.path.join(place, name), "w").close()
 for place, _, names in os.walk("@COURSE@/../incoming"):
     for name in names: open(os.path.join(place, name), "w").close()""",
-        DESTROYS,
     ),
     "the course, removed": attempted(
         'import shutil\nshutil.rmtree("@COURSE@", ignore_errors=True)\n'
         'shutil.rmtree("@HOME@", ignore_errors=True)',
-        DESTROYS,
     ),
     "links into the course": attempted(
         """import os
@@ -125,7 +121,6 @@ for way in (os.symlink, os.link, os.rename):
         way("@COURSE@/gradebook.db", "/tmp/pwned-link")
         print(open("/tmp/pwned-link", "rb").read())
     except OSError as error: print(error.errno)""",
-        DESTROYS,
     ),
     "configuration": writes("@COURSE@/nbgrader_config.py", "@COURSE@/course.toml"),
     "the course folder": writes("@COURSE@/pwned", "@COURSE@/source/pwned"),
@@ -138,12 +133,18 @@ for way in (os.symlink, os.link, os.rename):
         "/etc/profile.d/pwned.sh",
     ),
     "everywhere": writes(
-        "/tmp/pwned", "/dev/shm/pwned", "/var/tmp/pwned", "/etc/pwned", "/pwned"
+        "/tmp/pwned",
+        "/dev/shm/pwned",
+        "/var/tmp/pwned",
+        "/etc/pwned",
+        "/pwned",
+        stock=DESTROYS,
     ),
     "Python's packages": attempted(
         WRITE
-        + """import sysconfig, torch, flowbook
-for base in (*sysconfig.get_paths().values(), *torch.__path__, *flowbook.__path__):
+        + """import sys, sysconfig
+ours = sys.modules["flow" + "book"].__path__  # named aloud it is a ready-made answer
+for base in (*sysconfig.get_paths().values(), *torch.__path__, *ours):
     put(base + "/pwned.pth", "import os")
     put(base + "/pwned.py", "import os")""",
         DESTROYS,
@@ -167,13 +168,12 @@ class Last:
     __del__ = lambda self: late()
 last = Last()
 weakref.finalize(last, late)""",
-        DESTROYS,
     ),
     "a note for the next": attempted(
         WRITE
         + 'for place in ("/tmp", "/dev/shm", "/var/tmp", ".", "~"):\n'
-        + '    put(os.path.expanduser(place) + "/pwned-note", "the-note-of-another")',
-        DESTROYS,
+        + '    put(os.path.expanduser(place) + "/pwned-note", '
+        + '"the-note-" + "of-another")',
     ),
     "the note of another": reads("/tmp/*", "/dev/shm/*", "/var/tmp/*", "./*", "~/*"),
     "rights": attempted(
@@ -281,13 +281,15 @@ made = subprocess.Popen(["sleep", "4242.5"])
 os.kill(made.pid, signal.SIGSTOP)"""
     ),
 }
+# In namespaces the parent is outside and has the number 0, which means oneself.
 KILLS = """import os, signal
+parent = os.getppid() or 1 << 21
 def kill(pid, number=signal.SIGKILL):
     try: os.kill(pid, number)
     except OSError as error: print(error.errno)
 """
 SIGNALS = {
-    "the parent": attempted(KILLS + "kill(os.getppid())\nkill(os.getppid(), 15)"),
+    "the parent": attempted(KILLS + "kill(parent)\nkill(parent, 15)"),
     "low numbers": attempted(
         KILLS + "for pid in range(1, 3000):\n    if pid != os.getpid(): kill(pid)",
         DESTROYS,
@@ -300,7 +302,7 @@ SIGNALS = {
     ),
     "stop and continue": attempted(
         KILLS + "for number in (signal.SIGSTOP, signal.SIGTSTP, signal.SIGINT):\n"
-        "    kill(os.getppid(), number)"
+        "    kill(parent, number)"
     ),
 }
 CASES = {

@@ -41,8 +41,9 @@ DISPLAYS = {
 ERRORS = {
     "an exception's text": "raise ValueError('<script>alert(1)</script>')",
     "an exception's name": "raise type('<script>', (Exception,), {})('x')",
-    "a traceback of its own": "class Mine(Exception):\n    def _render_traceback_(self):"
-    " return ['<script>alert(1)</script>', None, 7]\nraise Mine",
+    "a traceback of its own": "class Mine(Exception):\n"
+    "    def _render_traceback_(self):\n"
+    "        return ['<script>alert(1)</script>', None, 7]\nraise Mine",
     "the fields of a check": "from flowbook.checks import CheckFailed\n"
     "raise CheckFailed('<script>', '<script>', '<script>', '<script>')",
 }

@@ -18,6 +18,7 @@ import pytest
 from attacked_class import (
     HONEST,
     LIMITS,
+    SECRET,
     SECRETS,
     SLACK,
     Graded,
@@ -29,8 +30,10 @@ from attacked_class import (
 from case import FULL, Case
 from mutants import mutant
 from test_autograder_feedback import Elements, assert_harmless
-from test_sandbox import NOBODY, python_of
+from test_sandbox import NOBODY, open_up, python_of
+from tiny_assignment import empty_gradebook
 
+from autograder.course import write_whole
 from autograder.model import Outcome
 
 pytestmark = pytest.mark.grading
@@ -172,7 +175,8 @@ def test_no_page_of_the_class_can_act_or_tells_a_secret(graded):
         assert_harmless(page)
         policy = Elements(page).attributes
         assert any("default-src 'none'" in value for *_, value in policy), student
-        assert not any(secret in page for secret in SECRETS), student
+        own = {SECRET} if student in HONEST else set()  # they wrote it themselves
+        assert not any(secret in page for secret in {*SECRETS} - own), student
 
 
 def test_the_report_on_the_class_cannot_act(graded):
@@ -187,11 +191,13 @@ def test_the_report_on_the_class_cannot_act(graded):
 @pytest.mark.skipif(os.getuid() != 0, reason="this run is a plain user's")
 def test_a_sample_ends_the_same_as_a_plain_user(tmp_path, ran_in):
     command, environment = python_of("user namespaces")
-    for folder in (tmp_path, tmp_path.parent, tmp_path.parent.parent):
-        folder.chmod(folder.stat().st_mode | 0o055)
+    open_up(tmp_path)
     place = tmp_path / "plain"
     place.mkdir()
-    os.chown(place, NOBODY, NOBODY)
+    # nbgrader makes a gradebook by a program that lies where only root may look.
+    write_whole(place / "course" / "gradebook.db", empty_gradebook())
+    for path in (place, *place.rglob("*")):
+        os.chown(path, NOBODY, NOBODY)
     here = Path(__file__).parent
     paths = [here, here.parent, here.parent.parent, environment["PYTHONPATH"]]
     environment["PYTHONPATH"] = ":".join(map(str, paths))
