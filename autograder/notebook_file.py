@@ -178,6 +178,9 @@ def plain_cell(cell: Any, repairs: list[str]) -> dict[str, Any] | None:
 
 def clean(source: str, repairs: list[str]) -> str:
     """A source with line ends of one kind, and only characters that can be written."""
+    if source.startswith("\ufeff"):
+        repairs.append("A cell began with a byte-order mark, which was left out.")
+        source = source.lstrip("\ufeff")
     if "\r" in source:
         repairs.append("Windows line ends were turned into plain ones.")
         source = source.replace("\r\n", "\n").replace("\r", "\n")

@@ -403,7 +403,7 @@ SHOWN = {
         "class A:\n    def _repr_html_(self): return '<i>a</i>'\nA()",
         '"text/html": "<i>a</i>"',
     ),
-    "a program's text": ("!echo from a program", "from a program"),
+    "a program's text": ("!echo $((6 * 7)) from a program", "42 from a program"),
     "text of C code": ("import os\nos.system('echo from C')", "from C"),
     "a magic": ("%%time\n2 + 2", "Wall time"),
     "an exception": ("1 / 0", '"ename": "ZeroDivisionError"'),

@@ -128,6 +128,8 @@ class Shell(InteractiveShell):
 
     displayhook_class = Type(Hook)
     display_pub_class = Type(Publisher)
+    # `!command` prints to our descriptors: the usual way needs a terminal.
+    system = InteractiveShell.system_raw
     outlet: Outlet = Outlet(lambda outputs: None)
 
     def init_profile_dir(self, profile_dir: Any) -> None:
