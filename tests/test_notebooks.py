@@ -3,15 +3,19 @@
 import json
 import posixpath
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 import yaml
+from IPython.core.inputtransformer2 import TransformerManager
 
 from tools.notebooks.__main__ import main
 from tools.notebooks.chapter import (
     RESIDUE,
+    find_or_install,
     prose,
     to_json,
     to_notebook,
@@ -52,6 +56,7 @@ def tree(tmp_path: Path) -> Path:
     parts = [{"chapters": [{"file": "book/02_topic"}, {"file": "book/03_other"}]}]
     toc = {"format": "jb-book", "root": "book/index", "parts": parts}
     (tmp_path / "_toc.yml").write_text(yaml.safe_dump(toc))
+    (tmp_path / "_config.yml").write_text("repository: {url: ''}\n")
     return tmp_path
 
 
@@ -224,6 +229,37 @@ def test_a_caption_follows_its_cell_and_the_code_is_folded(tree):
     }
     assert caption.source == "*Figure 2.1. A curve, [(3.1)](03_other.ipynb).*"
     assert text.source == "See Figure 2.1."
+
+
+IMPORTING = "# A topic\n\n```{code-cell} python3\nimport flowbook\n```\n"
+
+
+def test_a_chapter_first_finds_flowbook_or_installs_it_from_the_repository(tree):
+    about = "repository: {url: https://example.org/name/flowbook, branch: main}\n"
+    (tree / "_config.yml").write_text(about)
+    (tree / "book/02_topic.md").write_text(HEADER + IMPORTING)
+    (_, notebook), _ = Tree(tree).chapters()
+    first, then = (c.source for c in notebook.cells if c.cell_type == "code")
+    assert then == "import flowbook"
+    run = TransformerManager().transform_cell(first)
+    command = "pip', 'install --quiet --no-deps git+https://example.org/name/flowbook"
+    assert f"{command}@main'" in run
+    # Here flowbook is found: the line of pip, which this Python has not, is not run.
+    exec(run, {})
+
+
+def test_a_chapter_without_flowbook_needs_no_such_cell(tree):
+    text = IMPORTING.replace("flowbook", "math")
+    kinds = [cell.cell_type for cell in notebook_of(tree, text).cells]
+    assert kinds == ["markdown", "code"]
+
+
+def test_without_a_repository_the_first_cell_says_what_to_do():
+    exec(find_or_install(""), {})
+    bare = [sys.executable, "-I", "-S", "-c", find_or_install("")]
+    result = subprocess.run(bare, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert "flowbook is missing: run `pip install .`" in result.stderr
 
 
 def test_a_notebook_is_valid_and_holds_nothing_that_changes(tree):

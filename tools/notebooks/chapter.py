@@ -33,6 +33,7 @@ class Draft:
     page: Page
     blocks: Blocks
     bibliography: Bibliography
+    repository: str  # where pip finds flowbook; empty while it has no public home
     cells: list[Cell] = field(repr=False)
 
 
@@ -45,6 +46,30 @@ def number_title(draft: Draft) -> Iterator[Cell]:
                 cell, text=re.sub(r"^# ", number, cell.text, count=1, flags=re.M)
             )
         yield cell
+
+
+def find_flowbook(draft: Draft) -> Iterator[Cell]:
+    """Before a chapter's first code, get flowbook where it is missing, or say how."""
+    code = [cell for cell in draft.cells if cell.kind == "code"]
+    is_needed = any("flowbook" in cell.text for cell in code)
+    for cell in draft.cells:
+        if cell in code[:1] and is_needed and draft.page.chapter is not None:
+            yield Cell("code", find_or_install(draft.repository), {}, cell.line)
+        yield cell
+
+
+def find_or_install(repository: str) -> str:
+    """The code of that cell. What else a chapter imports, Colab and its like have."""
+    if repository:
+        missing = f"    %pip install --quiet --no-deps git+{repository}"
+    else:
+        missing = """    raise ModuleNotFoundError(
+        "flowbook is missing: run `pip install .` in the folder that holds the book."
+    )"""
+    return f"""from importlib.util import find_spec
+
+if find_spec("flowbook") is None:  # as on a machine that did not build the book
+{missing}"""
 
 
 def translate_text(draft: Draft) -> Iterator[Cell]:
@@ -108,6 +133,7 @@ def plain_metadata(draft: Draft) -> Iterator[Cell]:
 
 PASSES: list[Callable[[Draft], Iterator[Cell]]] = [
     number_title,
+    find_flowbook,
     translate_text,
     write_captions,
     list_references,
@@ -116,10 +142,12 @@ PASSES: list[Callable[[Draft], Iterator[Cell]]] = [
 ]
 
 
-def to_notebook(page: Page, labels: Labels, bibliography: Bibliography) -> NotebookNode:
+def to_notebook(
+    page: Page, labels: Labels, bibliography: Bibliography, repository: str = ""
+) -> NotebookNode:
     """The notebook of a page, without outputs; SourceError for what is unknown."""
     blocks = Blocks(Inline(page, labels, bibliography))
-    draft = Draft(page, blocks, bibliography, page.cells)
+    draft = Draft(page, blocks, bibliography, repository, page.cells)
     for each in PASSES:
         draft = replace(draft, cells=list(each(draft)))
     new = {"code": nbformat.v4.new_code_cell, "markdown": nbformat.v4.new_markdown_cell}

@@ -46,6 +46,13 @@ def assignment_sources(root: Path) -> Iterator[tuple[str, str]]:
             yield f"solutions/{name}/{name}.md", notebook
 
 
+def repository(root: Path) -> str:
+    """The repository and its branch as pip takes them, or an empty string."""
+    config = yaml.safe_load((root / "_config.yml").read_text("utf8"))
+    about = config.get("repository", {})
+    return f"{about['url']}@{about['branch']}" if about.get("url") else ""
+
+
 @dataclass
 class Tree:
     """The sources under a root, read once."""
@@ -56,12 +63,16 @@ class Tree:
         self.pages = book_pages(self.root)
         self.bibliography = Bibliography(self.root / "book/references.bib")
         self.labels = Labels(self.pages)
+        self.repository = repository(self.root)
 
     def chapters(self) -> Iterator[tuple[Page, NotebookNode]]:
         """Each chapter with its notebook."""
         for page in self.pages:
             if page.notebook:
-                yield page, to_notebook(page, self.labels, self.bibliography)
+                notebook = to_notebook(
+                    page, self.labels, self.bibliography, self.repository
+                )
+                yield page, notebook
 
     def solved(self) -> Iterator[tuple[Page, NotebookNode]]:
         """Each assignment with the instructor's notebook: solutions and all tests."""
