@@ -119,6 +119,18 @@ SMALL = {
         "- a\n\n  ```{math}\n  y\n  ```\n- b",
         "- a\n\n  $$\n  y\n  $$\n- b",
     ),
+    "the box that opens a chapter says how long it runs": (
+        "```{opening}\n:time: 5 s\n\n- do it.\n\n"
+        "**You need** [more](03_other.md).\n```",
+        "> **After this chapter you can**\n>\n> - do it.\n>\n"
+        "> **You need** [more](03_other.ipynb).\n>\n"
+        "> **Running time** of all cells: about 5 s.",
+    ),
+    "a line above a cell names its equations": (
+        "$$\nx\n$$ (first)\n\n```{implements} first, eq-other\n```",
+        "$$\nx \\tag{2.1}\n$$\n\n"
+        "*The cell below implements (2.1), [(3.1)](03_other.ipynb).*",
+    ),
     "an exercise has a number, its solution is folded": (
         "```{exercise} Hard\n:label: ex\nDo.\n```\n\n"
         "```{solution} ex\n:class: dropdown\nDone, see {ref}`ex`.\n```",
@@ -281,6 +293,8 @@ def test_an_id_stays_when_another_cell_changes(tree):
 
 MISTAKES = {
     "directive": ("a\n\n```{nonsense} x\n```", 11, "unknown directive {nonsense}"),
+    "equation": ("```{implements} none\n```", 9, "the label none"),
+    "time": ("```{opening}\n- a\n```", 9, "expected a line :time:"),
     "role": ("a\n{nonsense}`x`", 10, "unknown role {nonsense}"),
     "nested": ("````{note}\na\n\n{nonsense}`x`\n````", 12, "unknown role {nonsense}"),
     "label": ("a\n\nb {eq}`none`", 11, "the label none"),

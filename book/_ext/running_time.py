@@ -1,7 +1,6 @@
-"""Sphinx: a quiet line under a page's title says how long the page's code ran."""
+"""Sphinx: the box that opens a chapter says how long the page's code ran."""
 
 import os
-from typing import Any
 
 from docutils import nodes
 from myst_nb.sphinx_ import NbMetadataCollector
@@ -16,19 +15,18 @@ def in_words(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def show(
-    app: Sphinx, page: str, _: str, context: dict[str, Any], doctree: nodes.document
-) -> None:
-    """Put the line behind the page's first heading, if its code was run."""
-    run = NbMetadataCollector.get_exec_data(app.env, page) if doctree else None
+def measured(app: Sphinx, doctree: nodes.document, page: str) -> None:
+    """Put the measured time in the place of the author's estimate."""
+    run = NbMetadataCollector.get_exec_data(app.env, page)
     if run and run.get("runtime") is not None:
-        time = in_words(run["runtime"])
-        line = f'<p class="running-time">The code of this page runs in {time}.</p>'
-        context["body"] = context["body"].replace("</h1>", "</h1>\n" + line, 1)
+        text = f"The code of this page runs in {in_words(run['runtime'])}."
+        for line in doctree.findall(nodes.paragraph):
+            if "running-time" in line["classes"]:
+                line.children = [nodes.Text(text)]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     # The kernels inherit it: two threads on a busy machine are ten times slower.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    app.connect("html-page-context", show)
+    app.connect("doctree-resolved", measured)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

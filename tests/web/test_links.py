@@ -103,6 +103,38 @@ def test_each_chapter_says_how_long_its_code_runs(site):
     assert [path.name for path in chapters if not line.search(path.read_text())] == []
 
 
+def test_equations_and_the_cells_that_implement_them_link_to_each_other(site):
+    above_a_cell = re.compile(r'<p class="implements" id="([\w-]+)">(.*?)</p>')
+    under_an_equation = re.compile(
+        r'id="equation-([\w-]+)">(?:(?!id="equation-).)*?'
+        r'<p class="equation-code">(.*?)</p>',
+        re.DOTALL,
+    )
+    for path in sorted((site / "book").glob("[0-9][0-9]_*.html")):
+        html = path.read_text("utf8")
+        up = {
+            (label, cell)
+            for cell, line in above_a_cell.findall(html)
+            for label in re.findall(r'href="#equation-([\w-]+)"', line)
+        }
+        down = {
+            (label, cell)
+            for label, line in under_an_equation.findall(html)
+            for cell in re.findall(r'href="#([\w-]+)"', line)
+        }
+        assert up, path.name
+        assert up == down, path.name
+
+
+def test_each_chapter_is_framed_by_two_boxes(site):
+    titles = ["After this chapter you can", "Where to go from here"]
+    for path in sorted((site / "book").glob("[0-9][0-9]_*.html")):
+        boxes = (
+            r'<div class="(?:opening|closing) admonition">\s*<p class="[^"]*">(.*?)</p>'
+        )
+        assert re.findall(boxes, path.read_text("utf8")) == titles, path.name
+
+
 def test_nothing_in_the_site_holds_what_only_the_instructor_may_see(site):
     kinds = {".html", ".ipynb", ".md", ".js", ".txt"}
     for path in site.rglob("*"):

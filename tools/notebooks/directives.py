@@ -69,6 +69,19 @@ def _dropdown(blocks: Blocks, directive: Directive, line: int) -> str:
     return details(title, blocks.body(directive))
 
 
+def _opening(blocks: Blocks, directive: Directive, line: int) -> str:
+    if "time" not in directive.options:
+        raise blocks.page.error(line, "expected a line :time: in {opening}")
+    time = f"**Running time** of all cells: about {directive.options['time']}."
+    return quote("After this chapter you can", f"{blocks.body(directive)}\n\n{time}")
+
+
+def _implements(blocks: Blocks, directive: Directive, line: int) -> str:
+    labels = directive.argument.split(",")
+    equations = (blocks.inline.role("eq", label.strip(), line) for label in labels)
+    return f"*The cell below implements {', '.join(equations)}.*"
+
+
 def _numbered(blocks: Blocks, directive: Directive, line: int) -> str:
     kind = NUMBERED[directive.name]
     number = blocks.inline.labels.number(blocks.page, line, kind)
@@ -150,6 +163,9 @@ DIRECTIVES: dict[str, Translation] = dict.fromkeys(NUMBERED, _numbered) | {
     "seealso": _titled("See also"),
     "tip": _titled("Tip"),
     "warning": _titled("Warning"),
+    "opening": _opening,
+    "closing": _titled("Where to go from here"),
+    "implements": _implements,
     "admonition": _admonition,
     "margin": _admonition,
     "sidebar": _admonition,
