@@ -165,7 +165,6 @@ class Stories:
         cells = filter(is_answer, student_notebook(self.source).cells)
         self.stubs = {grade_id(cell): cell.source for cell in cells}
         self.written = self.model_derivations()
-        self.model = filled_in(self.source, self.written)
         self.answers = {
             grade_id(cell): cell["source"]
             for cell in _notebook(self.right())["cells"]
@@ -184,13 +183,7 @@ class Stories:
 
     def right(self, replace: Mapping[str, str] | None = None) -> bytes:
         """The reference answers, with some cells answered otherwise."""
-        replace = replace or {}
-
-        def change(cells: list[dict[str, Any]]) -> None:
-            for cell in filter(is_answer, cells):
-                cell["source"] = replace.get(grade_id(cell), cell["source"])
-
-        return _edited(self.model, change)
+        return filled_in(self.source, self.written | dict(replace or {}))
 
     def tell(self) -> Iterator[Told]:
         """All stories: right, wrong, unfinished, damaged, odd."""
