@@ -109,6 +109,17 @@ assert torch.equal(got, value.mT if value.ndim > 1 else value)
     assert judged("def same(x):\n    return x", test) == OK
 
 
+@pytest.mark.parametrize("shape", [(1,), (1, 1), (3, 4)])
+def test_expanded_tensors_cross(shape):
+    test = f"""
+value = torch.tensor(2.5).expand({shape})
+got = same(value)
+assert got.shape == value.shape
+assert torch.equal(got, value)
+"""
+    assert judged("def same(x):\n    return x", test) == OK
+
+
 @pytest.mark.parametrize(
     "dtype", ["float16", "float64", "complex128", "bool", "int32", "uint8"]
 )

@@ -157,8 +157,11 @@ def is_plain(value: Tensor) -> bool:
 def tensor_bytes(value: Tensor) -> np.ndarray:
     """Return a dense tensor's numbers as bytes on the CPU, without a copy if it can."""
     value = Tensor.detach(value).resolve_conj().resolve_neg().cpu().contiguous()
-    flat = value.reshape(-1)  # without numbers it has no view of another dtype
-    return flat.view(torch.uint8).numpy() if len(flat) else np.empty(0, np.uint8)
+    if not value.numel():  # it has no view of another dtype
+        return np.empty(0, np.uint8)
+    # One number counts as contiguous whatever its stride; a view of bytes minds it.
+    flat = value.as_strided((value.numel(),), (1,))
+    return flat.view(torch.uint8).numpy()
 
 
 def array_bytes(value: np.ndarray) -> np.ndarray:
