@@ -4,8 +4,8 @@
     python bench/grading.py big [--big 1000] [--kills 5] [--tiny]
 
 Both grade the same made-up class: right answers to assignment 1 from the reference and
-the alternatives, mixed at random, each with a comment of its own. Alternatives that loop
-are left out: their seconds would be most of what both graders take. In a round stock
+the alternatives, mixed at random, each with a comment of its own. Those that loop are
+left out: their seconds would be most of what both graders take. In a round stock
 nbgrader and ours with one and two workers take turns, so that a busy neighbour slows
 all; ratios are medians over rounds. CPU seconds are of a command and of all that it
 started and waited for. Memory is the proportional set size of the whole family.
