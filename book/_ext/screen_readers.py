@@ -1,5 +1,6 @@
 """Sphinx: markup that screen readers understand, where docutils writes other."""
 
+import re
 from typing import Any
 
 from docutils import nodes
@@ -12,6 +13,9 @@ BETTER = {
     '<th class="head"><p></p></th>': "<td></td>",
 }
 
+# Text, not an attribute, in which a voice has to change its language.
+CHINESE = re.compile(r"[\u3400-\u9fff][\u3000-\u9fff]*(?=[^<>]*<)")
+
 
 def improve(
     app: Sphinx, page: str, _: str, context: dict[str, Any], doctree: nodes.document
@@ -20,6 +24,8 @@ def improve(
     if doctree:
         for written, better in BETTER.items():
             context["body"] = context["body"].replace(written, better)
+        marked = r'<span lang="zh-Hans">\g<0></span>'
+        context["body"] = CHINESE.sub(marked, context["body"])
 
 
 def setup(app: Sphinx) -> dict[str, bool]:

@@ -118,7 +118,9 @@
     }
 
     function legend(context, axes, top, table) {
-      const length = Math.min(70, axes.width / 3);
+      // The title, the two numbers and some air stand in the same line.
+      const room = axes.width - context.measureText("density").width - 60;
+      const length = Math.max(12, Math.min(70, room));
       const from = axes.left + axes.width - length - 34;
       for (let i = 0; i < length; i++) {
         const at = 4 * Math.round((255 * i) / length);
