@@ -10,6 +10,7 @@ from flowbook.autoregressive import (
     InverseAffineAutoregressive,
     SplineAutoregressive,
 )
+from flowbook.splines import plain_spline
 
 ORDERS = [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [2, 0, 4, 1, 3]]
 WIDTHS = [(8,), (4, 7), (64, 5, 33)]
@@ -89,6 +90,13 @@ def test_a_gaussian_autoregressive_model_is_this_flow():
     expected = torch.distributions.Normal(shift, log_scale.exp()).log_prob(x).sum(-1)
     log_prob = normal.log_prob(z).sum(-1) + log_det
     torch.testing.assert_close(log_prob, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_the_spline_is_the_normalising_direction():
+    layer, x = shaken(SplineAutoregressive(3)), torch.randn(10, 3)
+    raw = layer.conditioner(x).permute(1, 2, 0)
+    expected, _ = plain_spline(x.mT, raw, layer.bound)
+    torch.testing.assert_close(layer.inverse(x)[0], expected.mT, rtol=1e-4, atol=1e-4)
 
 
 @pytest.mark.parametrize("order", [[0, 0, 1], [1, 2, 3], [0, 1]])

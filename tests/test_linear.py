@@ -48,6 +48,13 @@ def test_householder_is_orthogonal():
     torch.testing.assert_close(matrix @ matrix.mT, torch.eye(5))
 
 
+def test_householder_is_the_product_of_its_reflections_the_last_one_first():
+    vectors, z = torch.randn(3, 5), torch.randn(7, 5)
+    mirrors = [torch.eye(5) - 2 * torch.outer(v, v) / v.dot(v) for v in vectors]
+    x, _ = Householder(vectors)(z)
+    torch.testing.assert_close(x, z @ torch.linalg.multi_dot(mirrors).mT)
+
+
 def test_permutation_reads_entry_order_i_into_entry_i():
     x, _ = Permutation(torch.tensor([2, 0, 1]))(torch.tensor([[10.0, 20.0, 30.0]]))
     assert x.tolist() == [[30.0, 10.0, 20.0]]

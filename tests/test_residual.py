@@ -33,6 +33,14 @@ def test_the_determinant_is_one_and_the_top_left_block_the_identity():
 
 
 @pytest.mark.usefixtures("float64")
+def test_the_halves_take_turns_and_each_adds_what_its_network_says():
+    layer, z = pair(6), torch.randn(10, 6)
+    x_1 = z[:, :3] + layer.first(z[:, 3:])
+    x_2 = z[:, 3:] + layer.second(x_1)
+    torch.testing.assert_close(layer(z)[0], torch.cat((x_1, x_2), -1))
+
+
+@pytest.mark.usefixtures("float64")
 def test_elementwise_blocks_leave_four_diagonal_quarters():
     layer = AdditivePair(half_mask(6), nn.Tanh(), nn.Tanh())
     jacobian = jacrev(lambda row: layer(row[None])[0][0])(torch.randn(6))

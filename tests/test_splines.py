@@ -27,6 +27,14 @@ def test_zeros_give_the_identity():
     torch.testing.assert_close(log_slope, torch.zeros(1, 101), rtol=0, atol=1e-12)
 
 
+def test_the_layer_generates_by_the_spline_itself():
+    layer = RationalQuadraticSpline(2, BINS, BOUND)
+    layer.raw.data.normal_(std=2)
+    z = 4 * torch.rand(50, 2) - 2
+    expected, _ = plain_spline(z.mT, layer.raw[..., None].expand(-1, -1, 50), BOUND)
+    torch.testing.assert_close(layer(z)[0], expected.mT)
+
+
 def test_the_spline_is_increasing():
     y, _ = spline(torch.linspace(-4, 4, 10_001)[None], steep(1, 10_001), BOUND)
     assert (y.diff() > 0).all()
