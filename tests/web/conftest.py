@@ -2,6 +2,7 @@
 
 import functools
 import os
+import re
 import shutil
 import sys
 import threading
@@ -11,11 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import yaml
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext
 
 ROOT = Path(__file__).resolve().parents[2]
+TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
+PAGES = [TOC["root"], *(c["file"] for part in TOC["parts"] for c in part["chapters"])]
+CHAPTERS = [page for page in PAGES if re.search(r"/\d\d_", page)]
 ARGUMENTS = [
     f"--{name}"
     for name in (
@@ -95,7 +100,7 @@ class Visit:
         self.page.on("pageerror", lambda error: self.note(f"error: {error}"))
         self.page.on("console", self.note_console)
         self.page.on("request", lambda request: self.note_request(request.url, home))
-        self.page.on("requestfailed", lambda r: self.note(f"not loaded: {r.url}"))
+        self.page.on("requestfailed", self.note_failure)
         self.page.on("response", self.note_status)
 
     def note(self, problem: str) -> None:
@@ -109,6 +114,10 @@ class Visit:
     def note_request(self, url: str, home: str) -> None:
         if not url.startswith((home, "data:", "blob:")):
             self.note(f"leaves the machine: {url}")
+
+    def note_failure(self, request: object) -> None:
+        if request.failure != "net::ERR_ABORTED":  # by leaving a page too early
+            self.note(f"not loaded: {request.url}")
 
     def note_status(self, response: object) -> None:
         if response.status >= 400:
