@@ -22,7 +22,7 @@ TERMS = {
     "book/06_coupling": "checkerboard",
     "book/07_autoregressive": "masked",
     "book/09_contraction_mappings": "roulette",
-    "book/13_latent_variables": "importance",
+    "book/13_latent_variables": "responsibilities",
     "book/14_elbo": "reconstruction",
     "book/15_gradients": "reparameterisation",
 }
