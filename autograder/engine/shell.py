@@ -193,6 +193,14 @@ def connect(shell: Shell, outlet: Outlet) -> None:
     sys.stdin = open("/dev/null", encoding="utf-8")  # noqa: SIM115 - for good
 
 
+def mend_streams(shell: Shell) -> None:
+    """Put back what a cell has closed or lost: the shell cannot run without it."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name, None)
+        if stream is None or getattr(stream, "closed", False):
+            setattr(sys, name, Stream(name, shell.outlet))
+
+
 def what(error: BaseException) -> tuple[str, str]:
     """An exception's name and text, cut; a text that cannot be made is left out."""
     try:

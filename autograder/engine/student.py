@@ -15,7 +15,14 @@ from autograder.channel import Channel, serve
 from autograder.engine import ready_made
 from autograder.engine.ending import run_and_end
 from autograder.engine.outlet import Descriptors, Outlet, Output
-from autograder.engine.shell import Alarm, Shell, TimeUp, connect, run_cell
+from autograder.engine.shell import (
+    Alarm,
+    Shell,
+    TimeUp,
+    connect,
+    mend_streams,
+    run_cell,
+)
 from autograder.engine.warm import threads
 from autograder.engine.wire import Message, receive, send
 
@@ -70,6 +77,7 @@ class Student:
         match command["do"]:
             case "run":
                 self.outlet.begin(command["limit"])
+                mend_streams(self.shell)
                 self.lock.forbid(command["forbidden"])
                 return run_cell(self.shell, command["source"], command["quiet"])
             case "lend":

@@ -206,6 +206,41 @@ SIZES = {
     ),
     "a file of 30 MB": rewritten(lambda b: b" " * 30_000_000, None, "20 MB"),
 }
+# What a cell breaks in its own process: at most that process is replaced.
+BROKEN = {
+    "closed descriptors": """import os
+for fd in range(256):
+    try: os.close(fd)
+    except OSError: pass""",
+    "other descriptors": """import os
+null = os.open("/dev/null", os.O_RDWR)
+for fd in range(3, 64):
+    if fd != null: os.dup2(null, fd)""",
+    "the engine's modules": "import json, struct\n"
+    "json.dumps = json.loads = struct.pack = None",
+    "the system's calls": "import os, signal, time\nos.environ.clear()\n"
+    "os.fork = signal.setitimer = signal.signal = time.monotonic = None",
+    "built-in functions": "import builtins\n"
+    "for name in ('len', 'isinstance', 'getattr', 'str', 'type', 'Exception'):\n"
+    "    delattr(builtins, name)",
+    "an abort": "import os\nos.abort()",
+}
+MENDED = {
+    "no streams": "import sys\nsys.stdout = sys.stderr = sys.stdin = None",
+    "closed streams": "import sys\nsys.stdout = open('said.txt', 'w')\nprint(1)\n"
+    "sys.stdout.close()\nsys.stderr.close()",
+    "little recursion": "import sys\nsys.setrecursionlimit(60)",
+    "waiting for children": "import os\nos.waitpid = os.kill = lambda *a: 0\n"
+    "os._exit = lambda *a: None",
+    "names of the shell": "get_ipython = In = Out = _ = __ = None\n"
+    "__builtins__ = {}\n__name__ = 'x'",
+    "a child that raises": "import os\nif os.fork() == 0: raise ValueError",
+    "a clock that rings": "import signal\n"
+    "signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)",
+    "another device": "torch.set_default_device('meta')",
+    "an interrupt": "raise KeyboardInterrupt",
+    "a farewell": "exit()",
+}
 BLOCKED = {
     "input": "input('your grade? ')",
     "the debugger": "breakpoint()",
@@ -242,6 +277,15 @@ CASES = {
         f"blocked: {name}": handed(KEPT, square=f"{SQUARE}\n{source}")
         for name, source in BLOCKED.items()
     },
+    **{
+        f"broken: {name}": handed(LOST, square=f"{SQUARE}\n{source}")
+        for name, source in BROKEN.items()
+    },
+    **{
+        f"mended: {name}": handed(KEPT, square=f"{SQUARE}\n{source}")
+        for name, source in MENDED.items()
+    },
+    "mended: names thrown away": handed(KEPT, square=f"%reset -f\n{SQUARE}"),
     **{f"size: {name}": case for name, case in SIZES.items()},
     "loop: in every cell": handed(
         NONE, square="while True: pass", scale="while True: pass"

@@ -81,7 +81,7 @@ def with_mutants(cases: dict[str, Case]) -> dict[str, Case]:
 
 
 @pytest.fixture(scope="session")
-def graded(tmp_path_factory, worker_id="master") -> Graded:
+def graded(tmp_path_factory) -> Graded:
     """The class, graded once: by whichever of pytest's processes comes first."""
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
