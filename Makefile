@@ -16,7 +16,7 @@ export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
 export MKL_NUM_THREADS = 1
 
-.PHONY: help demo book serve notebooks solutions test test-unit test-grading \
+.PHONY: help demo book zip pdf book-solutions serve notebooks solutions test test-unit test-grading \
 	test-notebooks test-web test-gpu lint format bench lock clean
 
 help: ## explain the targets
@@ -53,6 +53,16 @@ $(DEMO)/.done: $(GRADER) $(SOLUTIONS) | $(READY)
 	@for name in $(ASSIGNMENTS); do \
 		$(BIN)/autograder demo $$name --course $(DEMO) || exit 1; done
 	@touch $@
+
+zip: book ## the built book in one file, to be read from disk: _build/flowbook.zip
+	@$(BIN)/python -m tools.editions zip
+
+pdf: book ## the built book on paper, printed by Chromium: _build/flowbook.pdf
+	@.ci/system chromium=chromium
+	@$(BIN)/python -m tools.editions pdf
+
+book-solutions: book ## the instructor's edition, solutions shown: _build/html-solutions
+	@$(BIN)/python -m tools.editions instructor
 
 serve: book ## open the book at http://localhost:8000
 	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000

@@ -11,12 +11,11 @@ BUTTONS = ("repository", "source", "edit_page", "issues")
 
 
 def offer(_: Sphinx, config: Config) -> None:
-    """Turn the theme's buttons on or off."""
+    """Turn the theme's buttons on, or off where Jupyter Book does not."""
     options = config.html_theme_options
-    has_repository = bool(options.get("repository_url"))
-    for button in BUTTONS:
-        options.setdefault(f"use_{button}_button", has_repository)
-    if not has_repository:
+    if options.get("repository_url"):
+        options.update({f"use_{button}_button": True for button in BUTTONS})
+    else:
         options.pop("launch_buttons", None)
 
 
