@@ -93,7 +93,7 @@ test-notebooks: _build/solutions/.done ## execute every chapter and every soluti
 		$(CHAPTERS) $(shell find _build/solutions -name '*.ipynb' 2>/dev/null)
 
 test-web: _build/html/.done ## the built book in a real browser
-	@$(BIN)/pytest -q -n 2 -m web tests
+	@$(BIN)/pytest -q -n 2 --dist loadfile -m web tests
 
 test-gpu: ## layers and solutions with every tensor on CUDA (needs torch and pytest only)
 	@$(PYTHON) -m pytest -q -p no:cacheprovider --device cuda tests/test_layers.py \
@@ -105,7 +105,7 @@ lint: $(READY) ## ruff over code and notebooks, and notebooks/ in step with its 
 format: $(READY) ## let ruff format the code
 	@$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
-bench: $(READY) ## measure; the tables in bench/README.md come from here
+bench: book ## measure; the tables in bench/README.md come from here
 	@$(BIN)/pip install -q --disable-pip-version-check -e .[bench]
 	@for script in bench/*.py; do $(BIN)/python $$script || exit 1; done
 
