@@ -224,6 +224,7 @@ def found(*cells, **rules):
         "def f():\n    from nflows import transforms",
         "import flowbook.coupling",
         "from flowbook import coupling",
+        "from flowbook.training import fit",
         "from flowbook.coupling import *",
         "import flowbook as fb\nlayer = fb.coupling.AffineCoupling",
         "import flowbook.checks\nflowbook.flow.Flow",

@@ -16,8 +16,7 @@ from typing import Any
 
 NOT_FROM = ("flowbook", "zuko", "normflows", "nflows")
 ALLOWED = tuple(
-    f"flowbook.{name}"
-    for name in ("checks", "densities", "digits", "plots", "training")
+    f"flowbook.{name}" for name in ("checks", "densities", "digits", "plots")
 )
 IMPORTERS = frozenset(
     {"__import__", "import_module", "find_spec", "run_module", "resolve_name"}
