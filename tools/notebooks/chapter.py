@@ -16,7 +16,7 @@ from tools.notebooks.labels import Labels
 from tools.notebooks.source import Cell, Page
 
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
-KNOWN_METADATA = {"jupyter", "mystnb", "nbgrader", "tags"}
+KNOWN_METADATA = {"autograder", "jupyter", "mystnb", "nbgrader", "tags"}
 
 # What a reader of a notebook must never meet; code and mathematics may look like it.
 RESIDUE = re.compile(
