@@ -7,7 +7,6 @@ DEMO := _build/demo
 CODE := $(shell find flowbook -name '*.py')
 PAGES := _config.yml _toc.yml $(shell find book -type f -not -path '*/__pycache__/*')
 NOTEBOOKS := $(shell find notebooks -name '*.ipynb')
-CHAPTERS := $(wildcard notebooks/*.ipynb)
 SOLUTIONS := $(shell find solutions -name '*.md')
 ASSIGNMENTS := $(notdir $(wildcard solutions/a*))
 GRADER := $(shell find autograder -type f -not -path '*/__pycache__/*')
@@ -88,9 +87,12 @@ test-unit: $(READY) ## layers, densities, models, checks, generator
 test-grading: $(DEMO)/.done ## the real autograder over real notebooks
 	@$(BIN)/pytest -q -n 4 -m grading tests
 
+# A chapter is run with the code of its exercises' solutions at its end.
 test-notebooks: _build/solutions/.done ## execute every chapter and every solution
+	@rm -rf _build/answered
+	@$(BIN)/python -m tools.notebooks --answered _build/answered
 	@$(BIN)/pytest -q -n 2 --dist loadscope --nbval-lax --nbval-current-env \
-		$(CHAPTERS) $(shell find _build/solutions -name '*.ipynb' 2>/dev/null)
+		_build/answered _build/solutions
 
 test-web: _build/html/.done ## the built book in a real browser
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m web tests

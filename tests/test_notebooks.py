@@ -425,6 +425,16 @@ def test_the_solved_notebook_holds_the_outputs_of_its_run(course):
     assert check(course)  # nothing was written to notebooks/
 
 
+def test_an_answered_chapter_ends_with_the_code_of_its_solutions(tree):
+    text = "# A topic\n\n```{exercise} One\n:label: ex-one\nAdd.\n```\n\n"
+    text += "````{solution} ex-one\n\n```python\nassert 1 + 1 == 2\n```\n````\n\nEnd.\n"
+    (tree / "book/02_topic.md").write_text(HEADER + text)
+    main(["--answered", str(tree / "answered")], tree)
+    answered = nbformat.read(tree / "answered/02_topic.ipynb", as_version=4)
+    assert answered.cells[-1].cell_type == "code"
+    assert answered.cells[-1].source == "assert 1 + 1 == 2\n"
+
+
 def test_an_assignment_that_nbgrader_refuses_names_its_source(course, capsys):
     source = course / "solutions/a9_topic/a9_topic.md"
     source.write_text(source.read_text().replace("points: 2", "points: -2"))

@@ -1,4 +1,7 @@
-"""The command: `python -m tools.notebooks [--check | --solutions DIR [--execute]]`."""
+"""The command: `python -m tools.notebooks`.
+
+With [--check | --answered DIR | --solutions DIR [--execute]].
+"""
 
 import argparse
 import sys
@@ -21,6 +24,8 @@ def main(arguments: Sequence[str] | None = None, root: Path = ROOT) -> int:
     try:
         if options.check:
             return _check(root)
+        if options.answered:
+            return _answered(root, options.answered)
         if options.solutions:
             return _solutions(root, options.solutions, options.execute)
         changed = write(root)
@@ -42,6 +47,12 @@ def _parser() -> argparse.ArgumentParser:
         "--check", action="store_true", help="only say which notebooks are not current"
     )
     what.add_argument(
+        "--answered",
+        type=Path,
+        metavar="DIR",
+        help="write the chapters there, with the code of their exercises' solutions",
+    )
+    what.add_argument(
         "--solutions",
         type=Path,
         metavar="DIR",
@@ -57,6 +68,13 @@ def _check(root: Path) -> int:
     problems = check(root)
     print("\n".join(problems), end="\n" if problems else "", file=sys.stderr)
     return 1 if problems else 0
+
+
+def _answered(root: Path, folder: Path) -> int:
+    folder.mkdir(parents=True, exist_ok=True)
+    for page, notebook in Tree(root).answered():
+        (folder / Path(page.notebook).name).write_text(to_json(notebook), "utf8")
+    return 0
 
 
 def _solutions(root: Path, folder: Path, execute: bool) -> int:

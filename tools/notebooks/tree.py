@@ -1,5 +1,6 @@
 """All of notebooks/: what should be there, and what is."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from tempfile import TemporaryDirectory
 
 import yaml
 from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
 
 from autograder.exam import student_version
 from autograder.model import CourseError
@@ -16,6 +18,7 @@ from tools.notebooks.labels import Labels
 from tools.notebooks.source import CHAPTER, Page, SourceError, read_page
 
 REPAIR = "run `make notebooks`"
+ANSWER = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
 def book_pages(root: Path) -> list[Page]:
@@ -73,6 +76,14 @@ class Tree:
                     page, self.labels, self.bibliography, self.repository
                 )
                 yield page, notebook
+
+    def answered(self) -> Iterator[tuple[Page, NotebookNode]]:
+        """Each chapter, and at its end the code of its solutions, so that it is run."""
+        for page, notebook in self.chapters():
+            texts = (c.source for c in notebook.cells if c.cell_type == "markdown")
+            answers = [code for text in texts for code in ANSWER.findall(text)]
+            notebook.cells += map(new_code_cell, answers)
+            yield page, notebook
 
     def solved(self) -> Iterator[tuple[Page, NotebookNode]]:
         """Each assignment with the instructor's notebook: solutions and all tests."""
