@@ -6,6 +6,7 @@ from zipfile import ZipFile
 
 import pytest
 
+from tools.editions import __main__ as command
 from tools.editions import archive, instructor
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -75,3 +76,13 @@ def test_the_default_book_knows_nothing_of_the_solutions():
     settings = (ROOT / "_config.yml").read_text() + (ROOT / "_toc.yml").read_text()
     assert "solutions" not in settings
     assert "graded_cells" not in settings
+
+
+def test_the_command_makes_the_zip_or_asks_for_the_book(pages, monkeypatch, capsys):
+    monkeypatch.setattr(command, "BUILD", pages.parent)
+    assert command.main(["zip"]) == 2
+    assert "run `make book` first" in capsys.readouterr().err
+    (pages / "searchindex.js").write_text("")
+    assert command.main(["zip"]) == 0
+    assert "flowbook.zip (0.0 MB)" in capsys.readouterr().out
+    assert (pages.parent / "flowbook.zip").exists()
