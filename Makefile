@@ -74,7 +74,11 @@ _build/solutions/.done: $(SOLUTIONS) $(CODE) | $(READY)
 	@$(BIN)/python -m tools.notebooks --solutions _build/solutions --execute \
 		&& touch $@
 
-test: system lint test-unit test-grading test-notebooks test-web ## everything, as CI does
+# What takes long is made side by side: each of them leaves a core idle at times.
+test: system lint ## everything, as CI does
+	@$(MAKE) --no-print-directory -j 3 --output-sync=target \
+		_build/html/.done $(DEMO)/.done _build/solutions/.done
+	@$(MAKE) --no-print-directory test-unit test-grading test-notebooks test-web
 
 .PHONY: system
 system:

@@ -21,7 +21,8 @@ def demonstrate(
 ) -> list[Result]:
     """Release, make up a class, collect, grade, and write every page.
 
-    What an earlier call has graded is not graded again. Raises CourseError.
+    The release is not tried on the variants: they are what the class hands in. What an
+    earlier call has graded is not graded again. Raises CourseError.
     """
     from autograder.demo import make_class
     from autograder.export import export_csv
@@ -29,7 +30,7 @@ def demonstrate(
     from autograder.report import write_report
 
     assignment, source = find_source(solutions, name)
-    release(course, assignment, solutions, limits)
+    release(course, assignment, solutions, limits, variants=False)
     downloads = course.root / "downloads" / assignment
     make_class(source.parent, downloads, seed)
     collect(course, assignment, downloads)
