@@ -105,3 +105,13 @@ def test_paper_shows_the_text_alone_with_every_solution(words):
         assert of_the_screen not in text, of_the_screen
     assert "Solution to Exercise 0.1" in text
     assert "Contents" not in words[NAMES.index("book/00_how_to_use")]
+
+
+def test_paper_is_white_and_the_screen_stays_dark(offline, site):
+    offline.open(f"{site.as_uri()}/{NAMES[0]}.html")
+    theme = "document.documentElement.dataset.theme"
+    seen = [offline.page.evaluate(theme)]
+    for event in ("beforeprint", "afterprint"):
+        offline.page.evaluate(f"dispatchEvent(new Event('{event}'))")
+        seen.append(offline.page.evaluate(theme))
+    assert seen == ["dark", "light", "dark"]
