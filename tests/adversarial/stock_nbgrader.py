@@ -28,8 +28,8 @@ from autograder.exam import grade_id
 HERE = Path(__file__).resolve()
 PROJECT = HERE.parents[2]
 FIRST, LAST = "an-honest", "z-honest"  # graded before the attackers, and after them
-CELL = 4  # seconds that stock gives a cell; it gives no limit to a notebook
-NOTEBOOK = 25  # seconds for one notebook, before a whole run counts as stopped
+CELL = 15  # seconds that stock gives a cell, of which importing torch takes some
+NOTEBOOK = 40  # seconds for one notebook, before a whole run counts as stopped
 START = 40  # seconds more for a run
 CONFIG = "c = get_config()\nc.CourseDirectory.course_id = 'course'\n"
 BOX = {"memory": 3 * 1024**3, "disk": 512 * 1024**2, "processes": 250, "files": 1024}
