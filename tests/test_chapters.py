@@ -97,16 +97,15 @@ def test_most_equations_of_a_chapter_are_computed_by_a_cell_of_it(chapter):
 
 
 def test_every_term_of_the_glossary_is_in_english_and_chinese():
-    glossary = (ROOT / "book/glossary.md").read_text("utf8")
-    entries = re.findall(r"^(\S.*)\n(\S.*)\n  \S", glossary, re.MULTILINE)
-    assert len(entries) == len(re.findall(r"\n  \S", glossary)) - len(
-        re.findall(r"\n  .*\n  \S", glossary)
-    )
-    names = [english for english, _ in entries]
-    assert len(set(names)) == len(names)
-    for english, chinese in entries:
+    text = (ROOT / "book/glossary.md").read_text("utf8")
+    lists = re.findall(r"^```{glossary}\n(.*?)\n```$", text, re.MULTILINE | re.DOTALL)
+    entries = [entry.split("\n") for part in lists for entry in part.split("\n\n")]
+    assert len({english for english, *_ in entries}) == len(entries) > 100
+    for english, chinese, *meaning in entries:
         assert not re.search("[\u4e00-\u9fff]", english), english
         assert re.search("[\u4e00-\u9fff]", chinese), chinese
+        assert meaning, english
+        assert all(line.startswith("  ") for line in meaning), english
 
 
 def test_every_row_of_the_notation_has_a_place_where_it_is_defined():
