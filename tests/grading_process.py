@@ -13,7 +13,7 @@ import psutil
 from autograder.course import Course
 from autograder.gradebook import given
 
-PATIENCE = 240.0  # seconds, on a loaded machine
+PATIENCE = 120.0  # seconds, on a loaded machine
 
 
 class Grading:
