@@ -3,7 +3,6 @@
 import functools
 import os
 import re
-import shutil
 import sys
 import threading
 from collections.abc import Iterator
@@ -21,19 +20,6 @@ ROOT = Path(__file__).resolve().parents[2]
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text())
 PAGES = [TOC["root"], *(c["file"] for part in TOC["parts"] for c in part["chapters"])]
 CHAPTERS = [page for page in PAGES if re.search(r"/\d\d_", page)]
-ARGUMENTS = [
-    f"--{name}"
-    for name in (
-        "headless",
-        "no-sandbox",
-        "disable-gpu",
-        "disable-quic",
-        "no-first-run",
-        "disable-background-networking",
-        "disable-component-update",
-        "disable-sync",
-    )
-]
 
 
 @pytest.fixture(scope="session")
@@ -71,21 +57,6 @@ def address(site: Path) -> Iterator[str]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator["Browser"]:
-    """One Chromium. Without it: skipped at home, a failure in CI."""
-    chromium = shutil.which("chromium")
-    if not chromium:
-        missing = "chromium is not installed: sudo apt-get install chromium"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(missing)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield running
-        running.close()
 
 
 class Visit:

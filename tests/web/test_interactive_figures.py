@@ -158,7 +158,8 @@ def test_a_figure_comes_alive_without_moving_the_page(pages, opened, address, na
         press(slider, "End")
         press(slider, "Home")
     figure.words()
-    assert visit.page.evaluate("window.shifts.map((shift) => shift.value)") == []
+    shifts = visit.page.evaluate("window.shifts.map((shift) => shift.value)")
+    assert sum(shifts) < 1e-3  # a rounded pixel counts 1e-5; a reader sees 0.1
 
 
 @pytest.mark.parametrize("name", PAGES)
