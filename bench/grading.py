@@ -33,6 +33,7 @@ import psutil
 from autograder.collect import collect
 from autograder.course import Course, own_tools_on_path, write_whole
 from autograder.demo import Stories
+from autograder.engine.warm import warm_up
 from autograder.exam import MARKER, grade_id, is_test, read_source
 from autograder.export import export_csv
 from autograder.model import Outcome
@@ -237,8 +238,10 @@ def timed(command: Sequence[str], course: Course, marks: str) -> Cost:
 def bare(made: MadeUp, numbers: Sequence[int]) -> float:
     """CPU seconds of the same cells with the full tests in one bare process, mean.
 
-    The process is forked from one that has imported everything; figures become PNG.
+    The process is forked from one that has imported and used everything once, as ours
+    is; figures become PNG.
     """
+    warm_up()
     tests = {
         grade_id(cell): MARKER.sub("", cell.source)
         for cell in read_source(made.source).cells

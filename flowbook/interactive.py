@@ -185,10 +185,10 @@ def _layer(layer: Layer) -> Data:
 
 def _perceptron(net: Conditioner | nn.Sequential) -> Data:
     # Matrix and bias of each linear map in turn: both kinds of network keep this order.
-    parts = list(net.parameters())
-    shapes = net.shapes if isinstance(net, Conditioner) else [p.shape for p in parts]
-    widths = [shapes[0][1], *(bias[0] for bias in shapes[1::2])]
-    return {"widths": widths, "weights": packed(nn.utils.parameters_to_vector(parts))}
+    parts = net.parts() if isinstance(net, Conditioner) else list(net.parameters())
+    widths = [parts[0].shape[1], *(len(bias) for bias in parts[1::2])]
+    weights = torch.cat([part.flatten() for part in parts])
+    return {"widths": widths, "weights": packed(weights)}
 
 
 def _dtype(layer: nn.Module) -> torch.dtype:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.utils import vector_to_parameters
 
 from flowbook import interactive, plots
 from flowbook.coupling import AdditiveCoupling, AffineCoupling, SplineCoupling
@@ -17,6 +18,7 @@ from flowbook.flow import Flow
 from flowbook.latent import VAE
 from flowbook.likelihoods import DiscretizedLogistic, FixedGaussian
 from flowbook.linear import Diagonal
+from flowbook.nets import mlp
 from flowbook.plots.style import PageFigure
 
 MASK = torch.tensor([False, True])
@@ -84,8 +86,12 @@ def test_a_coupling_layer_exports_its_mask_and_its_weights(name):
     (spec,) = data_of(Flow(StandardNormal(2), [layer]))
     assert (spec["type"], spec["copied"]) == (name, 1)
     assert spec["net"]["widths"] == widths
-    weights = torch.cat([p.detach().flatten() for p in layer.conditioner.parameters()])
-    assert torch.equal(unpacked(spec["net"]["weights"]), weights)
+    weights = unpacked(spec["net"]["weights"])
+    inputs, hidden, outputs = widths[0], widths[1], widths[-1]
+    net = mlp(inputs, hidden, outputs)
+    vector_to_parameters(weights, net.parameters())
+    x = torch.randn(20, inputs)
+    torch.testing.assert_close(net(x), layer.conditioner(x))
 
 
 @pytest.mark.parametrize(

@@ -177,12 +177,15 @@ def make_shell() -> Shell:
         import matplotlib
     except ModuleNotFoundError:
         return shell
+    from matplotlib import pyplot
     from matplotlib_inline.backend_inline import configure_inline_support
 
     backend = "module://matplotlib_inline.backend_inline"
     matplotlib.use(backend)
     matplotlib.interactive(True)
     configure_inline_support(shell, backend)
+    # It draws for a window, once more than the picture needs: a third of its time.
+    pyplot.uninstall_repl_displayhook()
     return shell
 
 

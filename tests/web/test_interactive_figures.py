@@ -272,8 +272,10 @@ def rebuilt(spec: dict) -> Layer:
         kinds = {"affine": AffineCoupling, "additive": AdditiveCoupling}
         layer = kinds[spec["type"]](mask, widths[1])
     layer = layer.double().requires_grad_(False)
-    weights = unpacked(spec["net"]["weights"])
-    vector_to_parameters(weights, layer.conditioner.parameters())
+    parts = layer.conditioner.parts()
+    weights = unpacked(spec["net"]["weights"]).split([p.numel() for p in parts])
+    for part, numbers in zip(parts, weights, strict=True):
+        part.copy_(numbers.view_as(part))
     return layer
 
 
