@@ -12,6 +12,7 @@ import symtable
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 NOT_FROM = ("flowbook", "zuko", "normflows", "nflows")
@@ -120,12 +121,14 @@ def statements(source: str) -> list[ast.stmt]:
 
 def imported(sources: Iterable[str]) -> set[str]:
     """The modules that these cells import: `import a.b`, `from a import b`."""
-    found = set()
-    for source in sources:
-        for statement in statements(source):
-            for node in ast.walk(statement):
-                found |= {path for _, path in imports(node)}
-    return found
+    return set().union(*map(imported_by, sources))
+
+
+@lru_cache(maxsize=1000)  # given cells are the same in a whole class
+def imported_by(source: str) -> frozenset[str]:
+    """The modules that one cell imports."""
+    nodes = (node for each in statements(source) for node in ast.walk(each))
+    return frozenset(path for node in nodes for _, path in imports(node))
 
 
 def imports(node: ast.AST) -> Iterator[tuple[str, str]]:
