@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import sys
 from pathlib import Path
 
 import psutil
@@ -43,6 +44,14 @@ def environment() -> dict[str, str]:
     threads = dict.fromkeys(ONE_THREAD, "1")
     fixed = {"HOME": str(Path.home()), "PYTHONHASHSEED": "0"}
     return {"LANG": "C.UTF-8", **kept, **threads, **fixed}
+
+
+def import_less() -> None:
+    """Leave out what jsonschema imports to check internationalised addresses.
+
+    No notebook is checked for them, and building their grammars takes nearly a second.
+    """
+    sys.modules.setdefault("rfc3987_syntax", None)
 
 
 def kill_tree(pid: int, itself: bool = True) -> None:

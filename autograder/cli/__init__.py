@@ -13,10 +13,12 @@ from autograder.cli import grading, lms, making
 from autograder.cli.frame import COULD_NOT
 from autograder.course import Course
 from autograder.model import CourseError
+from autograder.processes import import_less
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its status."""
+    import_less()
     options = parser().parse_args(arguments)
     if options.db:
         options.course = replace(options.course, db_url=options.db)

@@ -27,9 +27,11 @@ def main(protection: str, descriptor: int, parent: int) -> None:
     keep_house()
     end_with(parent)
     from autograder.model import CourseError
+    from autograder.processes import import_less
     from autograder.sandbox import best_tier
     from autograder.scale.task import perform
 
+    import_less()
     if protection == "sandboxed":
         try:
             best_tier()
