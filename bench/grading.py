@@ -1,6 +1,6 @@
 """The autograder against stock nbgrader: rates, overhead, a large class, kills.
 
-    python bench/grading.py [rate] [--rounds 3] [--submissions 40] [--stock 10]
+    python bench/grading.py [rate] [--rounds 3] [--submissions 120] [--stock 10]
     python bench/grading.py big [--big 1000] [--kills 5] [--tiny]
 
 Both grade the same made-up class: right answers to assignment 1 from the reference and
@@ -428,7 +428,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("what", choices=("rate", "big"), nargs="?", default="rate")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--submissions", type=int, default=40)
+    parser.add_argument("--submissions", type=int, default=120)
     parser.add_argument("--stock", type=int, default=10, help="submissions to stock")
     parser.add_argument("--classes", nargs="+", default=["honest", "hostile"])
     parser.add_argument("--big", type=int, default=1000)

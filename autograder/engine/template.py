@@ -78,6 +78,7 @@ class Template:
 
 def main() -> None:
     """Get ready, say so, serve until the worker is gone."""
+    os.environ.pop("GLIBC_TUNABLES", None)  # it has done its work
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the worker's to handle
     sock = socket.socket(fileno=int(sys.argv[1]))
     try:

@@ -29,9 +29,6 @@ MODULES = (
 
 HUGE = 1 << 21  # bytes of a huge page
 USE_HUGE, COLLAPSE = 14, 25  # Linux's MADV_HUGEPAGE and MADV_COLLAPSE (since 6.1)
-# Of glibc's mallopt: bytes to keep when they are freed, to ask for at once, and from
-# which on a piece has a mapping of its own.
-KEEP, ASK, OWN = (-1, 1 << 28), (-2, 1 << 26), (-3, 1 << 25)
 
 
 class NotSingleThreadedError(RuntimeError):
@@ -42,22 +39,11 @@ def warm_up() -> None:
     """Import what notebooks use, and use once what loads more on its first use."""
     import matplotlib
 
-    keep_memory()
     matplotlib.use("agg")
     loaded = {name: optional(name) for name in MODULES}
     if loaded["torch"] is not None:
         use_torch(loaded["torch"])
     draw(loaded["matplotlib.pyplot"])
-
-
-def keep_memory() -> None:
-    """Have freed memory used again: to get each page anew from the kernel costs more.
-
-    A notebook that computes with arrays of megabytes takes a tenth less time.
-    """
-    if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):  # glibc has it
-        for option, value in (KEEP, ASK, OWN):
-            mallopt(option, value)
 
 
 def optional(name: str) -> ModuleType | None:
