@@ -25,7 +25,9 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 
 import psutil
@@ -235,13 +237,14 @@ def timed(command: Sequence[str], course: Course, marks: str) -> Cost:
 # --- how much, how fast ---------------------------------------------------------------
 
 
-def bare(made: MadeUp, numbers: Sequence[int]) -> float:
-    """CPU seconds of the same cells with the full tests in one bare process, mean.
+def alone(source: Path, numbers: Sequence[int]) -> float:
+    """CPU seconds of the same cells with the full tests in one process, mean.
 
-    The process is forked from one that has imported and used everything once, as ours
-    is; figures become PNG.
+    Called in a fresh process, which imports and uses everything once, as ours does, and
+    forks one for each notebook; figures become PNG.
     """
     warm_up()
+    made = MadeUp(source)
     tests = {
         grade_id(cell): MARKER.sub("", cell.source)
         for cell in read_source(made.source).cells
@@ -290,7 +293,7 @@ def rounds(made: MadeUp, options: argparse.Namespace, hostile: bool) -> None:
     seconds = [f"--cell-seconds={CELL_SECONDS}"] if hostile else []
     timeout = [f"--Execute.timeout={CELL_SECONDS}"] if hostile else []
     found: dict[str, list[Cost]] = {"stock": [], "one": [], "two": []}
-    alone: list[float] = []
+    bare: list[float] = []
     beside: list[float] = []  # what our command takes besides the cells alone
     sample = [number for number in range(10) if number != 5]  # nobody hostile
     journal = f"results/{name}/*.json"
@@ -308,19 +311,20 @@ def rounds(made: MadeUp, options: argparse.Namespace, hostile: bool) -> None:
                 which = ("one", "two")[workers - 1]
                 found[which].append(timed(command, course, journal))
                 check_complete(course, name, options.submissions, hostile)
-            alone.append(bare(made, sample))
+            with ProcessPoolExecutor(1, get_context("spawn")) as fresh:
+                bare.append(fresh.submit(alone, made.source, sample).result())
             inside = [each.cpu for each in many.results(name)]
             outside = (found["one"][-1].cpu - sum(inside)) / len(inside)
             judged = statistics.mean(inside[number] for number in sample)
-            beside.append(judged - alone[-1] + outside)
-        print(f"<!-- round {turn}: {found} alone {alone[-1]:.2f}, judged {judged:.2f}, "
+            beside.append(judged - bare[-1] + outside)
+        print(f"<!-- round {turn}: {found} alone {bare[-1]:.2f}, judged {judged:.2f}, "
               f"the rest {outside:.2f} -->", flush=True)  # fmt: skip
-    print_rows(found, alone, beside, options, "10 % hostile" if hostile else "honest")
+    print_rows(found, bare, beside, options, "10 % hostile" if hostile else "honest")
 
 
 def print_rows(
     found: dict[str, list[Cost]],
-    alone: list[float],
+    bare: list[float],
     beside: list[float],
     options: argparse.Namespace,
     title: str,
@@ -350,7 +354,7 @@ def print_rows(
     print(
         f"\ntwo workers against one: {ratio('two', 'one', 'rate'):.2f}, once started "
         f"{ratio('two', 'one', 'steady'):.2f}; the cells alone "
-        f"{median(iter(alone)):.2f} CPU-s, all the rest {median(iter(beside)):.2f}\n",
+        f"{median(iter(bare)):.2f} CPU-s, all the rest {median(iter(beside)):.2f}\n",
         flush=True,
     )
 
@@ -441,10 +445,7 @@ def main() -> None:
         if options.what == "big":
             large(made, options.big, options.kills, options.seed)
             return
-        from autograder.engine import warm
-
         for kind in options.classes:
-            warm.warm_up()
             rounds(made, options, hostile=kind == "hostile")
 
 
