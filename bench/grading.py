@@ -237,6 +237,14 @@ def timed(command: Sequence[str], course: Course, marks: str) -> Cost:
 # --- how much, how fast ---------------------------------------------------------------
 
 
+def start_of(name: str, course: Course) -> float:
+    """CPU seconds that our command takes for the first student, less the notebook's."""
+    student = course.students(name)[0]
+    command = ours(name, course, 1, "--force", "--student", student)
+    cost = Running(command, course, memory=False).end()
+    return cost.cpu - course.result(name, student).cpu
+
+
 def alone(source: Path, numbers: Sequence[int]) -> float:
     """CPU seconds of the same cells with the full tests in one process, mean.
 
@@ -295,6 +303,7 @@ def rounds(made: MadeUp, options: argparse.Namespace, hostile: bool) -> None:
     found: dict[str, list[Cost]] = {"stock": [], "one": [], "two": []}
     bare: list[float] = []
     beside: list[float] = []  # what our command takes besides the cells alone
+    starts: list[float] = []
     sample = [number for number in range(10) if number != 5]  # nobody hostile
     journal = f"results/{name}/*.json"
     for turn in range(options.rounds):
@@ -314,18 +323,24 @@ def rounds(made: MadeUp, options: argparse.Namespace, hostile: bool) -> None:
             with ProcessPoolExecutor(1, get_context("spawn")) as fresh:
                 bare.append(fresh.submit(alone, made.source, sample).result())
             inside = [each.cpu for each in many.results(name)]
-            outside = (found["one"][-1].cpu - sum(inside)) / len(inside)
+            start = start_of(name, copy_of(many, here / "start"))
+            outside = (found["one"][-1].cpu - start - sum(inside)) / len(inside)
             judged = statistics.mean(inside[number] for number in sample)
             beside.append(judged - bare[-1] + outside)
+            starts.append(start)
         print(f"<!-- round {turn}: {found} alone {bare[-1]:.2f}, judged {judged:.2f}, "
-              f"the rest {outside:.2f} -->", flush=True)  # fmt: skip
-    print_rows(found, bare, beside, options, "10 % hostile" if hostile else "honest")
+              f"outside {outside:.2f}, start {start:.2f} -->",
+              flush=True)  # fmt: skip
+    print_rows(
+        found, bare, beside, starts, options, "10 % hostile" if hostile else "honest"
+    )
 
 
 def print_rows(
     found: dict[str, list[Cost]],
     bare: list[float],
     beside: list[float],
+    starts: list[float],
     options: argparse.Namespace,
     title: str,
 ) -> None:
@@ -354,7 +369,9 @@ def print_rows(
     print(
         f"\ntwo workers against one: {ratio('two', 'one', 'rate'):.2f}, once started "
         f"{ratio('two', 'one', 'steady'):.2f}; the cells alone "
-        f"{median(iter(bare)):.2f} CPU-s, all the rest {median(iter(beside)):.2f}\n",
+        f"{median(iter(bare)):.2f} CPU-s, ours besides them "
+        f"{median(iter(beside)):.2f}, and once for the class "
+        f"{median(iter(starts)):.1f}\n",
         flush=True,
     )
 
