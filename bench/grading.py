@@ -35,10 +35,12 @@ import psutil
 from autograder.collect import collect
 from autograder.course import Course, own_tools_on_path, write_whole
 from autograder.demo import Stories
+from autograder.engine.runner import Runner
 from autograder.engine.warm import warm_up
-from autograder.exam import MARKER, grade_id, is_test, read_source
+from autograder.exam import MARKER, grade_id, is_test, read_exam, read_source
 from autograder.export import export_csv
-from autograder.model import Outcome
+from autograder.judge import judge
+from autograder.model import Outcome, Submission
 from autograder.release import find_source, publish, write_config
 
 SOLUTIONS = Path(__file__).parents[1] / "solutions"
@@ -245,23 +247,34 @@ def start_of(name: str, course: Course) -> float:
     return cost.cpu - course.result(name, student).cpu
 
 
-def alone(source: Path, numbers: Sequence[int]) -> float:
-    """CPU seconds of the same cells with the full tests in one process, mean.
+def in_turn(source: Path, numbers: Sequence[int]) -> tuple[float, float]:
+    """CPU seconds of notebooks alone, and judged, in turn; means.
 
-    Called in a fresh process, which imports and uses everything once, as ours does, and
-    forks one for each notebook; figures become PNG.
+    Alone are the same cells with the full tests in one process, figures made to PNG,
+    without a sandbox; it is forked from this one, in which everything has been imported
+    and used once, as in the judge's. Called in a fresh process.
     """
     warm_up()
-    made = MadeUp(source)
+    made, exam = MadeUp(source), read_exam(source)
     tests = {
         grade_id(cell): MARKER.sub("", cell.source)
         for cell in read_source(made.source).cells
         if is_test(cell)
     }
-    return statistics.mean(
-        forked(lambda n=number: run_cells(json.loads(made.submission(n)), tests))
-        for number in numbers
-    )
+    alone, judged = [], []
+    with contextlib.closing(Runner()) as runner:
+        for number in (numbers[0], *numbers):
+            notebook = made.submission(number)
+            bare = forked(lambda n=notebook: run_cells(json.loads(n), tests))
+            alone.append(bare)
+            handed_in = Submission(
+                student="one",
+                assignment=exam.assignment,
+                filename=f"{exam.assignment}.ipynb",
+                content=notebook,
+            )
+            judged.append(judge(handed_in, exam, runner=runner).cpu)
+    return statistics.mean(alone[1:]), statistics.mean(judged[1:])
 
 
 def forked(work: Callable[[], None]) -> float:
@@ -321,14 +334,14 @@ def rounds(made: MadeUp, options: argparse.Namespace, hostile: bool) -> None:
                 found[which].append(timed(command, course, journal))
                 check_complete(course, name, options.submissions, hostile)
             with ProcessPoolExecutor(1, get_context("spawn")) as fresh:
-                bare.append(fresh.submit(alone, made.source, sample).result())
+                alone, judged = fresh.submit(in_turn, made.source, sample).result()
             inside = [each.cpu for each in many.results(name)]
             start = start_of(name, copy_of(many, here / "start"))
             outside = (found["one"][-1].cpu - start - sum(inside)) / len(inside)
-            judged = statistics.mean(inside[number] for number in sample)
-            beside.append(judged - bare[-1] + outside)
+            bare.append(alone)
+            beside.append(judged - alone + outside)
             starts.append(start)
-        print(f"<!-- round {turn}: {found} alone {bare[-1]:.2f}, judged {judged:.2f}, "
+        print(f"<!-- round {turn}: {found} alone {alone:.2f}, judged {judged:.2f}, "
               f"outside {outside:.2f}, start {start:.2f} -->",
               flush=True)  # fmt: skip
     print_rows(
