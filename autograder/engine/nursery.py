@@ -26,7 +26,7 @@ Birth = tuple[int, Callable[[], float]]  # a pid, and what reaps it: CPU seconds
 FAREWELL = 0.5  # seconds for a child to end by itself
 # How a template and its children get memory, where the C library is glibc: in huge
 # pages, 64 MB at once, and what is freed, up to 256 MB, is used again. The kernel's
-# work for each small page is a tenth of what a notebook with arrays of megabytes takes.
+# work for each small page is up to a tenth of the time of a notebook with large arrays.
 MALLOC = "glibc.malloc.hugetlb=1:glibc.malloc.top_pad=67108864"
 MALLOC += ":glibc.malloc.trim_threshold=268435456:glibc.malloc.mmap_threshold=33554432"
 

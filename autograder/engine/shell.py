@@ -184,7 +184,7 @@ def make_shell() -> Shell:
     matplotlib.use(backend)
     matplotlib.interactive(True)
     configure_inline_support(shell, backend)
-    # It draws for a window, once more than the picture needs: a third of its time.
+    # It draws for a window, once more than the picture needs: a fifth of its time.
     pyplot.uninstall_repl_displayhook()
     return shell
 
