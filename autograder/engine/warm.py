@@ -8,16 +8,12 @@ import random
 import sys
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 # What notebooks import, in the order in which they load.
 MODULES = (
     "numpy",
     "torch",
     "torch.distributions",
-    "torch.func",
-    "torch.nn.functional",
-    "torch.utils.data",
     "matplotlib",
     "matplotlib.pyplot",
     "IPython",
@@ -62,16 +58,7 @@ def use_torch(torch: ModuleType) -> None:
     model(torch.ones(1, 2)).sum().backward()
     optimiser.step()
     torch.distributions.Normal(0.0, 1.0).log_prob(torch.zeros(1))
-    z = torch.ones(2, 2)
-    torch.func.vmap(torch.func.hessian(square_sum))(z)
-    torch.func.vmap(torch.func.grad(square_sum))(z)
-    torch.func.vmap(torch.func.jacrev(torch.sin))(z)
-    torch.autograd.functional.hessian(square_sum, z)
-
-
-def square_sum(x: Any) -> Any:
-    """The sum of a tensor's squares: something to differentiate."""
-    return (x * x).sum()
+    torch.func.vmap(torch.func.hessian(torch.sum))(torch.ones(2, 2))
 
 
 def draw(pyplot: ModuleType) -> None:
