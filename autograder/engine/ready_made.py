@@ -268,16 +268,16 @@ def dotted(node: ast.AST) -> str | None:
 
 def bound(statement: ast.AST) -> Iterator[str]:
     """The names that a statement binds in the cell's own scope."""
-    if isinstance(statement, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        yield statement.name
-        return
-    if isinstance(statement, ast.Lambda):
-        return
-    if isinstance(statement, ast.Name) and isinstance(statement.ctx, ast.Store):
-        yield statement.id
-    yield from (name for name, _ in imports(statement))
-    for child in ast.iter_child_nodes(statement):
-        yield from bound(child)
+    left = [statement]  # no recursion: a student's expression may be of any depth
+    while left:
+        node = left.pop()
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+            yield node.name
+        elif not isinstance(node, ast.Lambda):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                yield node.id
+            yield from (name for name, _ in imports(node))
+            left += ast.iter_child_nodes(node)
 
 
 class Lock:

@@ -175,6 +175,8 @@ def deep_metadata(content: bytes) -> bytes:
 def deep_source(notebook: Notebook) -> None:
     notebook["cells"].insert(0, own_cell("(" * 3_000 + ")" * 3_000))
     notebook["cells"].insert(0, own_cell("x = " + "-" * 50_000 + "1"))
+    notebook["cells"].insert(0, own_cell("x" + ".a" * 2_000))
+    notebook["cells"].insert(0, own_cell("x = " + "+".join("1" * 3_000)))
 
 
 def huge_markdown(notebook: Notebook) -> None:
