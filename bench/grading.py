@@ -9,6 +9,9 @@ left out: their seconds would be most of what both graders take. In a round stoc
 nbgrader and ours with one and two workers take turns, so that a busy neighbour slows
 all; ratios are medians over rounds. CPU seconds are of a command and of all that it
 started and waited for. Memory is the proportional set size of the whole family.
+
+The classes are honest; hostile, every tenth of whom is; and trying, whose answers also
+run something, so that the tests of each exercise need a copy of the process.
 """
 
 import argparse
@@ -52,6 +55,7 @@ HOSTILE = {
     "50 MB of output": "for _ in range(500):\n    print('x' * 100_000)\n",
     "a process left": "import subprocess\n\nsubprocess.Popen(['sleep', '20'])\n",
 }
+TRIES = "\nprint('tried')"
 TINY = """# A tiny assignment
 
 ```{code-cell} ipython3
@@ -80,10 +84,13 @@ assert square(-5) == 25
 
 
 class MadeUp:
-    """Submissions to one assignment, as many as one likes; the same ones each time."""
+    """Submissions to one assignment, as many as one likes; the same ones each time.
+
+    `after` stands after each answer.
+    """
 
     def __init__(self, source: Path) -> None:
-        self.source, self.assignment = source, source.stem
+        self.source, self.assignment, self.after = source, source.stem, ""
         stories = Stories(source.parent, random.Random(0))
         self.notebook = json.loads(stories.right())
         self.ways = {name: [text] for name, text in stories.answers.items()}
@@ -100,7 +107,8 @@ class MadeUp:
             if name in self.ways:
                 text = draw.choice(self.ways[name])
                 before = hostile if name == list(self.ways)[-1] else ""
-                cell["source"] = f"{before}# draft {draw.randrange(10**6)}\n{text}"
+                text = f"# draft {draw.randrange(10**6)}\n{text}{self.after}"
+                cell["source"] = before + text
         return json.dumps(notebook, indent=1).encode()
 
     def course(self, root: Path, size: int, hostile: Sequence[str] = ()) -> Course:
@@ -247,7 +255,7 @@ def start_of(name: str, course: Course) -> float:
     return cost.cpu - course.result(name, student).cpu
 
 
-def in_turn(source: Path, numbers: Sequence[int]) -> tuple[float, float]:
+def in_turn(made: MadeUp, numbers: Sequence[int]) -> tuple[float, float]:
     """CPU seconds of notebooks alone, and judged, in turn; means.
 
     Alone are the same cells with the full tests in one process, figures made to PNG,
@@ -255,7 +263,7 @@ def in_turn(source: Path, numbers: Sequence[int]) -> tuple[float, float]:
     and used once, as in the judge's. Called in a fresh process.
     """
     warm_up()
-    made, exam = MadeUp(source), read_exam(source)
+    exam = read_exam(made.source)
     tests = {
         grade_id(cell): MARKER.sub("", cell.source)
         for cell in read_source(made.source).cells
@@ -308,9 +316,10 @@ def run_cells(notebook: dict, tests: dict[str, str]) -> None:
             plt.close("all")
 
 
-def rounds(made: MadeUp, options: argparse.Namespace, hostile: bool) -> None:
+def rounds(made: MadeUp, options: argparse.Namespace, kind: str) -> None:
     """Print the rows of one class."""
-    name = made.assignment
+    name, hostile = made.assignment, kind == "hostile"
+    made.after = TRIES if kind == "trying" else ""
     seconds = [f"--cell-seconds={CELL_SECONDS}"] if hostile else []
     timeout = [f"--Execute.timeout={CELL_SECONDS}"] if hostile else []
     found: dict[str, list[Cost]] = {"stock": [], "one": [], "two": []}
@@ -334,7 +343,7 @@ def rounds(made: MadeUp, options: argparse.Namespace, hostile: bool) -> None:
                 found[which].append(timed(command, course, journal))
                 check_complete(course, name, options.submissions, hostile)
             with ProcessPoolExecutor(1, get_context("spawn")) as fresh:
-                alone, judged = fresh.submit(in_turn, made.source, sample).result()
+                alone, judged = fresh.submit(in_turn, made, sample).result()
             inside = [each.cpu for each in many.results(name)]
             start = start_of(name, copy_of(many, here / "start"))
             outside = (found["one"][-1].cpu - start - sum(inside)) / len(inside)
@@ -344,9 +353,8 @@ def rounds(made: MadeUp, options: argparse.Namespace, hostile: bool) -> None:
         print(f"<!-- round {turn}: {found} alone {alone:.2f}, judged {judged:.2f}, "
               f"outside {outside:.2f}, start {start:.2f} -->",
               flush=True)  # fmt: skip
-    print_rows(
-        found, bare, beside, starts, options, "10 % hostile" if hostile else "honest"
-    )
+    title = "10 % hostile" if hostile else kind
+    print_rows(found, bare, beside, starts, options, title)
 
 
 def print_rows(
@@ -464,7 +472,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--submissions", type=int, default=120)
     parser.add_argument("--stock", type=int, default=10, help="submissions to stock")
-    parser.add_argument("--classes", nargs="+", default=["honest", "hostile"])
+    kinds = ["honest", "hostile", "trying"]
+    parser.add_argument("--classes", nargs="+", choices=kinds, default=kinds[:2])
     parser.add_argument("--big", type=int, default=1000)
     parser.add_argument("--kills", type=int, default=5)
     parser.add_argument("--tiny", action="store_true", help="a tiny assignment")
@@ -476,7 +485,7 @@ def main() -> None:
             large(made, options.big, options.kills, options.seed)
             return
         for kind in options.classes:
-            rounds(made, options, hostile=kind == "hostile")
+            rounds(made, options, kind)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from tiny_assignment import (
     tiny_exam,
 )
 
+from autograder.engine.asking import Asking
 from autograder.engine.runner import Runner
 from autograder.exam import grade_id
 from autograder.judge import judge
@@ -204,6 +205,77 @@ def test_what_hidden_tests_ask_is_not_there_afterwards(exam, warm):
     assert "[3]" in printed(result, "cube")  # the visible one alone
 
 
+AGAIN = {
+    "another function of that name": "def square(x):\n    return 0",
+    "a counter": "kept = []",
+    "its code": "square.__code__ = (lambda x: 0).__code__",
+}
+COUNTS = """def square(x, calls=[]):
+    calls.append(x)
+    return x * x if len(calls) < 3 else 0"""
+
+
+@pytest.mark.parametrize("later", AGAIN.values(), ids=AGAIN)
+def test_what_a_later_cell_does_costs_an_earlier_test_nothing(exam, warm, later):
+    _, cells = judged(exam, warm, {"square": SQUARE, "cube": f"{later}\n{CUBE}"})
+    assert (cells["square-test"].points, cells["cube-test"].points) == (2, 3)
+
+
+def test_tests_of_answers_that_only_define_are_asked_of_one_copy(
+    exam, warm, monkeypatch
+):
+    warm.nursery()  # its trial is over
+    lend, lent = Asking.lend, []
+    monkeypatch.setattr(
+        Asking, "lend", lambda *given: (lent.append(len(given[2])), lend(*given))
+    )
+    assert judged(exam, warm)[0].points == 5
+    assert judged(exam, warm, RIGHT | {"cube": f"print(1)\n{CUBE}"})[0].points == 5
+    cells = judged(exam, warm, RIGHT | {"square": COUNTS})[1]
+    assert (cells["square-test"].points, cells["cube-test"].points) == (0, 3)
+    assert lent == [2, 1, 1, 1, 1]
+
+
+def test_a_test_that_ends_the_copy_costs_its_own_points_and_no_others(exam, warm):
+    hidden = "import os\ndef square(x):\n    return os._exit(0) if x < 0 else x * x"
+    _, cells = judged(exam, warm, {"square": hidden, "cube": CUBE})
+    assert (cells["square-test"].points, cells["cube-test"].points) == (0, 3)
+    assert "ended Python itself" in cells["square-test"].error
+
+
+def test_an_answer_is_written_by_hand_although_its_tests_waited(exam, warm):
+    late = "def square(x):\n    __import__('flow' + 'book.flow')\n    return x * x"
+    _, cells = judged(exam, warm, {"square": late, "cube": CUBE})
+    assert (cells["square-test"].points, cells["cube-test"].points) == (0, 3)
+
+
+def test_an_earlier_test_is_judged_as_it_was_after_a_later_loss(exam, warm):
+    lost = f"{CUBE}\nsquare = None\n{EXIT}"
+    for square in (SQUARE, "power = 2\ndef square(x): return x ** power"):
+        _, cells = judged(exam, warm, {"square": square, "cube": lost})
+        assert (cells["square-test"].points, cells["cube-test"].points) == (2, 0)
+
+
+def test_a_copy_that_a_test_breaks_is_not_asked_for_the_next(exam, warm):
+    breaks = "import os\nfrom autograder.channel import Channel\ndef square(x):\n"
+    breaks += "    if x < 0:\n        for fd in range(3, 99):\n            try:\n"
+    breaks += "                os.write(fd, b'{' * 99)\n"
+    breaks += "            except OSError:\n                pass\n    return x * x"
+    _, cells = judged(exam, warm, {"square": breaks, "cube": CUBE})
+    assert (cells["square-test"].points, cells["cube-test"].points) == (0, 3)
+
+
+def test_a_wrong_answer_is_not_asked_twice(exam, warm):
+    # Whoever is asked again, in another process, knows that the first answer was wrong.
+    guess = "import os\ndef cube(x):\n    me = f'{os.getpid()} '\n"
+    guess += "    with open('who', 'a+') as file:\n        file.seek(0)\n"
+    guess += "        known = file.read()\n        if me not in known:\n"
+    guess += "            file.write(me)\n            known += me\n"
+    guess += "    return 0 if known.split().index(me[:-1]) == 1 else x * x * x"
+    _, cells = judged(exam, warm, {"square": SQUARE, "cube": guess})
+    assert (cells["square-test"].points, cells["cube-test"].points) == (2, 0)
+
+
 def test_what_a_test_asks_is_never_printed_in_the_students_notebook(exam, warm):
     spy = "import os\ndef square(x):\n    print('asked', x)\n"
     spy += "    os.system(f'echo also {x}')\n    return x * x"
@@ -317,6 +389,7 @@ def processes():
 WORKER = """
 import sys
 from tiny_assignment import *
+from autograder.engine.asking import Asking
 from autograder.engine.runner import Runner
 from autograder.judge import judge
 from autograder.model import Limits

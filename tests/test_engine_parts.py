@@ -300,15 +300,6 @@ def test_a_students_number_takes_the_place_of_the_one_handed_out(source, made):
     assert given.seeded(source, 7) == made
 
 
-def test_tests_that_follow_each_other_share_a_copy():
-    def cell(name, full=None):
-        return given.Cell(name, name, 1, "", False, full, None, {})
-
-    cells = [cell("a"), cell("b", "t"), cell("c", "t"), cell("d"), cell("e", "t")]
-    names = [[cell.id for cell in group] for group in given.grouped(cells)]
-    assert names == [["a"], ["b", "c"], ["d"], ["e"]]
-
-
 def test_a_template_with_a_thread_does_not_fork():
     import threading
 

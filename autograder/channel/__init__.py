@@ -14,7 +14,7 @@ from autograder.channel.frames import (
 from autograder.channel.handles import Handle
 from autograder.channel.proxies import Student
 from autograder.channel.student import serve
-from autograder.channel.testing import TestRun, run_test
+from autograder.channel.testing import Moment, TestRun, run_test
 
 __all__ = [
     "Channel",
@@ -22,6 +22,7 @@ __all__ = [
     "ClosedError",
     "Handle",
     "LateError",
+    "Moment",
     "ProtocolError",
     "Student",
     "TestRun",

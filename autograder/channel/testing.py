@@ -41,6 +41,22 @@ class TestRun:
     line: int | None = None
 
 
+class Moment:
+    """A namespace and the generators as they are now, to begin from here again."""
+
+    def __init__(self, namespace: dict[str, Any]) -> None:
+        self.before = dict(namespace)
+        self.states = torch.get_rng_state(), np.random.get_state(), random.getstate()
+
+    def restore(self, namespace: dict[str, Any]) -> None:
+        """Put everything back."""
+        torch.set_rng_state(self.states[0])
+        np.random.set_state(self.states[1])
+        random.setstate(self.states[2])
+        namespace.clear()
+        namespace.update(self.before)
+
+
 def run_test(
     source: str,
     namespace: dict[str, Any],
@@ -57,16 +73,11 @@ def run_test(
     """
     student.limit(seconds)
     student.changed_arguments = student.protect = False
-    before = dict(namespace)
-    states = torch.get_rng_state(), np.random.get_state(), random.getstate()
+    moment = Moment(namespace)
     run = attempt(source, namespace, student)
     if run.ended == "ok" and student.changed_arguments:
         student.protect = True
-        torch.set_rng_state(states[0])
-        np.random.set_state(states[1])
-        random.setstate(states[2])
-        namespace.clear()
-        namespace.update(before)
+        moment.restore(namespace)
         run = attempt(source, namespace, student)
     if student.lost is None:
         student.limit(CLOSING)

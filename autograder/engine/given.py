@@ -15,7 +15,9 @@ SEED = "student_seed"
 class Cell:
     """A code cell.
 
-    `trusted`: T runs it too. `full`: the full source of a test cell, else None.
+    `own`: a student wrote it. `trusted`: T runs it too. `full`: the full source of a
+    test cell, else None.
+    `exercise` numbers those of them that follow each other.
     `forbidden`: the rules of an answer that is to be written by hand, else None.
     `data` is the notebook's own cell, where the outputs go.
     """
@@ -24,8 +26,10 @@ class Cell:
     name: str
     number: int
     source: str
+    own: bool
     trusted: bool
     full: str | None
+    exercise: int
     forbidden: dict[str, Any] | None
     data: dict[str, Any]
 
@@ -36,36 +40,29 @@ def prepare(
     """The code cells as they are to run, in their order."""
     rules = {cell["id"]: cell["rules"] for cell in to_scan(cells) if cell["answer"]}
     last: dict[str, Any] | None = None  # the rules of the answer above
-    found = []
+    found: list[Cell] = []
+    exercise = 0
     code = [cell for cell in cells if cell["cell_type"] == "code"]
     for number, cell in enumerate(code, start=1):
         last = rules.get(cell["id"], last)
         source = "".join(cell["source"])
-        trusted = is_given(cell)
+        full = tests.get(grade_id(cell)) if is_test(cell) else None
+        exercise += full is not None and (not found or found[-1].full is None)
         found.append(
             Cell(
                 id=cell["id"],
                 name=grade_id(cell) or "",
                 number=number,
                 source=seeded(source, seed) if is_seed_cell(cell) else source,
-                trusted=trusted,
-                full=tests.get(grade_id(cell)) if is_test(cell) else None,
+                own=is_answer(cell) or is_added(cell),
+                trusted=is_given(cell),
+                full=full,
+                exercise=exercise,
                 forbidden=last if is_answer(cell) or is_test(cell) else None,
                 data=cell,
             )
         )
     return found
-
-
-def grouped(cells: Sequence[Cell]) -> list[list[Cell]]:
-    """Test cells that follow each other together, every other cell by itself."""
-    groups: list[list[Cell]] = []
-    for cell in cells:
-        if cell.full is not None and groups and groups[-1][-1].full is not None:
-            groups[-1].append(cell)
-        else:
-            groups.append([cell])
-    return groups
 
 
 def is_given(cell: Mapping[str, Any]) -> bool:

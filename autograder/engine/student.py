@@ -14,6 +14,7 @@ from typing import Any
 from autograder.channel import Channel, serve
 from autograder.engine import ready_made
 from autograder.engine.ending import run_and_end
+from autograder.engine.facts import read_all
 from autograder.engine.outlet import Descriptors, Outlet, Output
 from autograder.engine.shell import (
     Alarm,
@@ -73,7 +74,7 @@ class Student:
             self.outlet.flush()
 
     def do(self, command: Message, fds: list[int]) -> dict[str, Any]:
-        """Run a cell, lend the names to T, or look for ready-made layers."""
+        """Run a cell, lend the names to T, or read the answers."""
         match command["do"]:
             case "run":
                 self.outlet.begin(command["limit"])
@@ -81,16 +82,17 @@ class Student:
                 self.lock.forbid(command["forbidden"])
                 return run_cell(self.shell, command["source"], command["quiet"])
             case "lend":
-                self.lock.forbid(command["forbidden"])
-                return self.lend(fds[0])
+                return self.lend(fds[0], command["forbidden"])
             case "take back":
                 return self.take_back()
             case "scan":
-                return {"ended": "ok", "found": ready_made.scan(command["cells"])}
+                found = ready_made.scan(command["cells"])
+                facts = read_all(command["cells"])
+                return {"ended": "ok", "found": found, "facts": facts}
         raise ValueError(f"no such command: {command['do']}")
 
-    def lend(self, fd: int) -> dict[str, str]:
-        """Answer T until it hangs up, in a copy of this process if possible.
+    def lend(self, fd: int, rules: list[Any]) -> dict[str, str]:
+        """Answer T's tests, each by its rules, in a copy of this process if possible.
 
         What a test does to the student's variables is undone so, and a call that ends
         Python itself ends the copy. A process with threads cannot be copied safely.
@@ -100,11 +102,11 @@ class Student:
         with contextlib.suppress(OSError):  # not every sandbox lets it fork
             self.copy = os.fork() if threads() == 1 else -1
         if self.copy == 0:
-            run_and_end(lambda: self.answer_in_copy(fd))
+            run_and_end(lambda: self.answer_in_copy(fd, rules))
         if self.copy > 0:
             os.close(fd)
         else:
-            self.answer(fd)
+            self.answer(fd, rules)
         return {"ended": "ok"}
 
     def take_back(self) -> dict[str, str]:
@@ -115,20 +117,22 @@ class Student:
         self.copy = -1
         return {"ended": "ok"}
 
-    def answer_in_copy(self, fd: int) -> None:
+    def answer_in_copy(self, fd: int, rules: list[Any]) -> None:
         """Answer T in a forked child, which shows and tells nobody else anything."""
         self.sock.close()
         nothing = os.open(os.devnull, os.O_WRONLY)
         for stream in (1, 2):
             os.dup2(nothing, stream)
-        self.answer(fd)
+        self.answer(fd, rules)
 
-    def answer(self, fd: int) -> None:
-        """Answer T until it hangs up."""
+    def answer(self, fd: int, rules: list[Any]) -> None:
+        """Answer as many tests as there are rules, until T hangs up."""
         channel = Channel(socket.socket(fileno=fd))
         try:
-            while serve(channel, self.shell.user_ns):
-                pass
+            for each in rules:
+                self.lock.forbid(each)
+                if not serve(channel, self.shell.user_ns):
+                    break
         finally:
             channel.close()
 

@@ -6,7 +6,7 @@ What a test cell needs of the student's, it asks S for over a channel of its own
 import socket
 from typing import Any
 
-from autograder.channel import Channel, Student, run_test
+from autograder.channel import Channel, Moment, Student, run_test
 from autograder.engine.outlet import Outlet
 from autograder.engine.shell import Alarm, Shell, TimeUp, connect, run_cell
 from autograder.engine.wire import Message, receive, send
@@ -22,6 +22,7 @@ class Tester:
         self.sock, self.shell = sock, shell
         self.alarm = Alarm()
         self.channel: Channel | None = None
+        self.moment: Moment | None = None  # before the last test
         connect(shell, Outlet(lambda outputs: None))  # what tests print is for nobody
 
     def serve_command(self) -> None:
@@ -44,6 +45,8 @@ class Tester:
                 return run_cell(self.shell, command["source"], quiet=True)
             case "test":
                 if fds:
+                    if self.channel:
+                        self.channel.close()
                     self.channel = Channel(socket.socket(fileno=fds[0]))
                 return self.test(command)
         raise ValueError(f"no such command: {command['do']}")
@@ -51,18 +54,24 @@ class Tester:
     def test(self, command: Message) -> dict[str, Any]:
         """Run a test cell against the student's process at the channel's other end.
 
-        The channel serves several tests; it is closed after the last, or a bad end.
+        The channel serves several tests; it is closed after the last, or when a test
+        has spoiled it. A test that comes `again` begins where it began before.
         """
         source, seconds = command["source"], command["seconds"]
-        goes_on = False
+        names = self.shell.user_ns
+        if command["again"] and self.moment:
+            self.moment.restore(names)
+        self.moment = Moment(names)
+        spoiled = True
         try:
             student = Student(self.channel, seconds)
-            run = run_test(source, self.shell.user_ns, student, seconds)
-            goes_on = run.ended in ("ok", "error") and not command["last"]
+            run = run_test(source, names, student, seconds)
+            spoiled = run.ended not in ("ok", "error") or student.lost is not None
         finally:
-            if not goes_on:
+            if spoiled or command["last"]:
                 self.channel.close()
         return {
+            "spoiled": spoiled,
             "ended": run.ended,
             "name": run.name[:LONGEST],
             "text": run.text[:LONGEST],

@@ -39,6 +39,8 @@ def warm_up() -> None:
     loaded = {name: optional(name) for name in MODULES}
     if loaded["torch"] is not None:
         use_torch(loaded["torch"])
+    if loaded["tqdm"] is not None:  # no thread of its own: it could not be copied
+        loaded["tqdm"].tqdm.monitor_interval = 0
     draw(loaded["matplotlib.pyplot"])
 
 
