@@ -207,7 +207,7 @@ def test_what_hidden_tests_ask_is_not_there_afterwards(exam, warm):
 
 AGAIN = {
     "another function of that name": "def square(x):\n    return 0",
-    "a counter": "kept = []",
+    "an unrelated list": "kept = []",
     "its code": "square.__code__ = (lambda x: 0).__code__",
 }
 COUNTS = """def square(x, calls=[]):
@@ -389,7 +389,6 @@ def processes():
 WORKER = """
 import sys
 from tiny_assignment import *
-from autograder.engine.asking import Asking
 from autograder.engine.runner import Runner
 from autograder.judge import judge
 from autograder.model import Limits

@@ -30,6 +30,7 @@ HIDDEN = frozenset(
 )
 # Modules by which a function reaches the notebook's names, or anybody's.
 REACHING = frozenset({"__main__", "builtins", "gc", "importlib", "inspect", "sys"})
+# Functions of these libraries, by how their names begin, set what others do.
 LIBRARIES = frozenset({"np", "numpy", "torch", "warnings"})
 SETTERS = ("filter", "reset", "set", "simple", "use_")
 Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
@@ -43,7 +44,7 @@ class Facts:
     says what an import binds, and `values` may stand for what can be changed in place.
     `read` are those that it looks up at once, `called` those that its functions look up
     when they are called. `only_defines`: it runs nothing but definitions. `keeps`: what
-    it defines may remember earlier calls. `stirs`: it changes how a library behaves.
+    it defines may remember earlier calls. `stirs`: it may change what a library does.
     """
 
     bound: frozenset[str]
@@ -198,7 +199,7 @@ def root_of(node: ast.expr) -> ast.expr:
 
 
 def defines(node: ast.stmt) -> bool:
-    """Whether a top-level statement runs nothing of the student's, now or later."""
+    """Whether a statement only defines, and runs nothing of the student's."""
     match node:
         case ast.FunctionDef() | ast.AsyncFunctionDef():
             arguments = node.args
