@@ -40,7 +40,9 @@ class Constants(nn.Module):
         error_msgs: list[str],
     ) -> None:
         own = self.constant_tensors()
-        rest = {k: v for k, v in state_dict.items() if k.removeprefix(prefix) not in own}
+        rest = {
+            k: v for k, v in state_dict.items() if k.removeprefix(prefix) not in own
+        }
         super()._load_from_state_dict(
             rest,
             prefix,

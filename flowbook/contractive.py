@@ -229,8 +229,8 @@ def iterate(
     Shapes: x and z (batch, ...).
     """
     rounding = torch.finfo(x.dtype).eps
-    z, done, before = x, torch.zeros_like(norms(x), dtype=torch.bool), norms(x)
-    beta = torch.full_like(before, lipschitz)
+    z, before = x, torch.zeros_like(norms(x))
+    done, beta = before > 0, before + lipschitz
     for _ in range(limit):
         step = x - z - g(z)
         length, size = norms(step), smallest + norms(x) + norms(z)
@@ -254,7 +254,10 @@ def iterate(
 
 def norms(x: Tensor) -> Tensor:
     """Return the Euclidean norm of each row, (batch, ...) to (batch,), no gradient."""
-    return x.detach().flatten(1).square().sum(1).sqrt()
+    rows = x.detach().flatten(1)
+    # A square overflows long before its root would.
+    largest = rows.abs().amax(1, keepdim=True).clamp(min=torch.finfo(x.dtype).tiny)
+    return (largest * (rows / largest).square().sum(1, keepdim=True).sqrt())[:, 0]
 
 
 def rowwise(rows: Tensor, like: Tensor) -> Tensor:

@@ -29,8 +29,9 @@ class Layer(Constants, ABC):
     Shapes: z and x (batch, dim); log_det (batch,).
 
     Raises:
-        ValueError: z or x is no floating-point tensor of that shape, or one of
-            another dtype than the parameters, where torch cannot mix them.
+        TypeError: z or x is no tensor.
+        ValueError: z or x has another shape, holds no floating-point numbers, or those
+            of another dtype than the parameters, where torch cannot mix them.
     """
 
     dim: int | None = None

@@ -15,9 +15,14 @@ from torch.func import debug_unwrap
 
 
 def expect_floating(x: Any, owner: str, name: str = "x") -> None:
-    """Raise ValueError unless x is a tensor of real floating-point numbers."""
+    """Raise unless x is a tensor of real floating-point numbers.
+
+    Raises:
+        TypeError: x is no tensor.
+        ValueError: x holds integers, booleans or complex numbers.
+    """
     if not isinstance(x, Tensor):
-        raise ValueError(
+        raise TypeError(
             f"{owner} expects {name} as a torch.Tensor, got {type(x).__name__}: "
             f"torch.as_tensor({name}, dtype=torch.float32) makes one."
         )
@@ -63,14 +68,20 @@ def require(x: Tensor, holds: Callable[[Tensor], Tensor], expected: str) -> None
         raise ValueError(f"{expected}, got {numbers[~inside].flatten()[0].item():g}.")
 
 
-def expect_count(n: Any, owner: str, least: int = 0) -> int:
-    """Return n as an int; raise ValueError unless it is an integer from `least` on."""
+def expect_count(n: Any, owner: str, least: int = 0, name: str = "n") -> int:
+    """Return n as an int.
+
+    Raises:
+        TypeError: n is no integer; numpy's are.
+        ValueError: n is below `least`.
+    """
+    expected = f"{owner} expects an integer {name} >= {least}, got {n!r}."
     try:
         number = index(n)
     except TypeError:
-        number = least - 1
+        raise TypeError(expected) from None
     if number < least:
-        raise ValueError(f"{owner} expects an integer n >= {least}, got {n!r}.")
+        raise ValueError(expected)
     return number
 
 
@@ -82,14 +93,17 @@ def as_generator(
     The device is torch's default one if none is given.
 
     Raises:
-        ValueError: the seed is neither a generator nor an integer; numpy's are.
+        TypeError: the seed is neither a generator nor an integer; numpy's are.
     """
     if isinstance(seed, torch.Generator):
         return seed
-    try:
-        number = index(seed)
-    except TypeError:
-        raise ValueError(
-            f"A seed is an integer or a torch.Generator, got {seed!r}."
-        ) from None
+    number = seed_number(seed, "an integer or a torch.Generator")
     return torch.Generator(device or torch.get_default_device()).manual_seed(number)
+
+
+def seed_number(seed: Any, expected: str = "an integer") -> int:
+    """Return the seed as an int; raise TypeError unless it is an integer."""
+    try:
+        return index(seed)
+    except TypeError:
+        raise TypeError(f"A seed is {expected}, got {seed!r}.") from None

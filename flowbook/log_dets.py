@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.func import jacrev, vjp, vmap
 
+from flowbook.inputs import as_generator
+
 Probe = Callable[[Tensor, torch.Generator], Tensor]
 """(like, generator) -> random v, shaped as `like`, with E[v v^T] = I."""
 
@@ -73,7 +75,11 @@ class RouletteLogDet:
     The number of terms N is random: `always` terms, and after each further one the
     series goes on with probability `go_on`. A term is divided by the probability
     P(N >= k) of being reached, which makes the expectation that of the whole series.
-    The variance is finite where go_on > beta^2. All rows of a call share N.
+    The variance is finite where go_on > beta^2.
+
+    All rows of a call share N, so that their errors go up and down together: a mean
+    over a batch is unbiased too, but more rows make it hardly more exact. More calls
+    do.
 
     Called with g and z (batch, ...); returns (batch,).
     """
@@ -121,4 +127,4 @@ def _series(
 
 
 def _generator(seed: int) -> torch.Generator:
-    return torch.Generator(torch.get_default_device()).manual_seed(seed)
+    return as_generator(seed)

@@ -46,8 +46,9 @@ class Density(ABC):
     Shapes: log_prob maps (..., dim) to (...); sample returns (n, dim).
 
     Raises:
-        ValueError: x is no floating-point tensor of shape (..., dim), n is no integer
-            from 0 on, or a seed is neither an integer nor a generator.
+        TypeError: x is no tensor, n no integer, or a seed neither that nor a generator.
+        ValueError: x holds no floating-point numbers or has no shape (..., dim), or n
+            is negative.
     """
 
     dim: int
@@ -133,7 +134,9 @@ def _checked(log_prob: Callable[..., Tensor]) -> Callable[..., Tensor]:
     """Let `log_prob` refuse what is no point of the density's space."""
 
     @wraps(log_prob)
-    def check_and_evaluate(self: Density, x: Tensor, *rest: Any, **named: Any) -> Tensor:
+    def check_and_evaluate(
+        self: Density, x: Tensor, *rest: Any, **named: Any
+    ) -> Tensor:
         expect_points(x, self.dim, f"{type(self).__name__}.log_prob")
         return log_prob(self, x, *rest, **named)
 
