@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from autograder.archives import Found, printable
-from autograder.course import Course, write_whole
-from autograder.course_file import settings
+from autograder.course.folder import Course, write_whole
+from autograder.course.settings import settings
+from autograder.course.submitted import NOTE, Note, read_note, received, store
+from autograder.course.times import read_time
 from autograder.downloads import files_in, read_plainly, tops_of
-from autograder.handed_in import NOTE, Note, read_note, received, store
 from autograder.model import CourseError, Submission
 from autograder.naming import COPY, Handed, recognise
 from autograder.picking import pick
 from autograder.roster import Roster, kept_roster, read_roster
-from autograder.times import read_time
 
 __all__ = ["NOTE", "Collected", "collect", "read_submission"]
 STUDENT = re.compile(r"\w[\w.@+ -]{0,127}")
@@ -38,7 +38,7 @@ class Collected:
     late: bool = False
 
 
-def collect(
+def collect_class(
     course: Course,
     name: str,
     source: Path,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autograder.course import write_whole
+from autograder.course.folder import write_whole
 from autograder.exam import (
     filled_in,
     grade_id,

@@ -5,8 +5,8 @@ import io
 from collections.abc import Iterable
 from pathlib import Path
 
-from autograder.course import Course, write_whole
-from autograder.late import enter_penalties
+from autograder.course.folder import Course, write_whole
+from autograder.course.late import enter_penalties
 from autograder.model import CourseError
 from autograder.scores import Scored, absent, read_class
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from autograder.course import Course, write_whole
+from autograder.course.folder import Course, write_whole
 from autograder.exam import grade_id, is_answer
 from autograder.pages import render
 from autograder.sanitise import (

@@ -27,7 +27,7 @@ from autograder.exam import (
     reference_answers,
     student_version,
 )
-from autograder.judge import judge
+from autograder.judge import judge_submission
 from autograder.model import (
     CellResult,
     CourseError,
@@ -181,7 +181,7 @@ class Gate:
         notebook["cells"] = [c for c in notebook["cells"] if c["id"] in kept]
         content = json.dumps(notebook).encode("utf-8")
         submission = Submission("nobody", self.exam.assignment, name, content)
-        result = judge(submission, self.exam, self.limits, seed, self.runner)
+        result = judge_submission(submission, self.exam, self.limits, seed, self.runner)
         if result.outcome != Outcome.GRADED:
             raise CourseError(f"{self.exam.assignment}: {what}: {result.reason}")
         return result

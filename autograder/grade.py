@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 from tqdm import tqdm
 
 from autograder.collect import read_submission
-from autograder.course import Course, alone, write_whole
-from autograder.course_file import NAME as COURSE_FILE
-from autograder.course_file import settings
+from autograder.course.folder import Course, alone, write_whole
+from autograder.course.gradebook import entered, holds
+from autograder.course.late import enter_penalties
+from autograder.course.settings import NAME as COURSE_FILE
+from autograder.course.settings import settings
 from autograder.exam import Exam
-from autograder.gradebook import entered, holds
 from autograder.judge import result_key
-from autograder.late import enter_penalties
 from autograder.model import CourseError, Limits, Outcome, Result
 from autograder.notebook_file import one_line
 from autograder.record import record
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from nbgrader.api import Gradebook
 
 
-def grade(
+def grade_class(
     assignment: str,
     course: Course | Path | str = "course",
     *,

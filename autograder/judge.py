@@ -29,7 +29,7 @@ def result_key(submission: Submission, exam: Exam, seed: int = 0) -> str:
     return sha256(json.dumps(parts).encode("utf-8")).hexdigest()
 
 
-def judge(
+def judge_submission(
     submission: Submission,
     exam: Exam,
     limits: Limits | None = None,
@@ -43,7 +43,7 @@ def judge(
     started = time.monotonic()
     if runner is None:
         with closing(Runner()) as runner:
-            return judge(submission, exam, limits, seed, runner)
+            return judge_submission(submission, exam, limits, seed, runner)
     limits = limits or Limits()
     problem = ""
     for _ in range(ATTEMPTS):

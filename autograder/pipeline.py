@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from autograder.collect import collect
-from autograder.course import Course
-from autograder.grade import grade
+from autograder.collect import collect_class
+from autograder.course.folder import Course
+from autograder.grade import grade_class
 from autograder.model import Limits, Result
-from autograder.release import find_source, release
+from autograder.release import find_source, release_assignment
 
 
 def demonstrate(
@@ -30,11 +30,11 @@ def demonstrate(
     from autograder.report import write_report
 
     assignment, source = find_source(solutions, name)
-    release(course, assignment, solutions, limits, variants=False)
+    release_assignment(course, assignment, solutions, limits, variants=False)
     downloads = course.root / "downloads" / assignment
     make_class(source.parent, downloads, seed)
-    collect(course, assignment, downloads)
-    results = grade(
+    collect_class(course, assignment, downloads)
+    results = grade_class(
         assignment, course, workers=workers, limits=limits, progress=progress
     )
     write_feedback(course, assignment)

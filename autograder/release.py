@@ -5,7 +5,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from autograder.course import Course, resolve, write_whole
+from autograder.course.folder import Course, resolve, write_whole
 from autograder.engine.runner import Runner
 from autograder.exam import (
     SECRETS,
@@ -43,7 +43,7 @@ def find_source(solutions: Path, name: str) -> tuple[str, Path]:
     return full, found[full]
 
 
-def release(
+def release_assignment(
     course: Course,
     name: str,
     solutions: Path = Path("solutions"),

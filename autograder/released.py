@@ -5,7 +5,7 @@ import json
 from importlib.metadata import version
 from pathlib import Path
 
-from autograder.course import Course, write_whole
+from autograder.course.folder import Course, write_whole
 from autograder.exam import Exam, read_exam
 from autograder.scale.task import pack, unpack
 

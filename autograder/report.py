@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
-from autograder.course import Course, write_whole
+from autograder.course.folder import Course, write_whole
 from autograder.items import (
     ENOUGH,
     Loss,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from autograder.course import Course
+from autograder.course.folder import Course
 from autograder.model import CourseError
 from autograder.naming import same_name
 

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 
-from autograder import gradebook
-from autograder.course import Course
-from autograder.gradebook import Given
-from autograder.late import Lateness, lateness, said
+from autograder.course import gradebook
+from autograder.course.folder import Course
+from autograder.course.gradebook import Given
+from autograder.course.late import Lateness, lateness, said
 from autograder.model import CellResult, Outcome, Result
 
 NOT_GRADED = "This submission has not been graded yet: run `autograder grade` again."

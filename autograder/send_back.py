@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from autograder.course import Course, write_whole
-from autograder.handed_in import read_note
+from autograder.course.folder import Course, write_whole
+from autograder.course.submitted import read_note
 from autograder.model import CourseError, Outcome
 from autograder.roster import Person, Roster, kept_roster, read_roster
 from autograder.scores import Scored, read_class

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from autograder.course import Course
+from autograder.course.folder import Course
 from autograder.model import Outcome
 
 

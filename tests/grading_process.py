@@ -10,8 +10,8 @@ from pathlib import Path
 
 import psutil
 
-from autograder.course import Course
-from autograder.gradebook import given
+from autograder.course.folder import Course
+from autograder.course.gradebook import given
 
 PATIENCE = 120.0  # seconds, on a loaded machine
 

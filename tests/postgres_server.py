@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from autograder.course import Course
+from autograder.course.folder import Course
 
 MISSING = "no PostgreSQL server is installed: sudo apt-get install postgresql"
 SETTINGS = {"listen_addresses": "", "fsync": "off", "max_connections": "20"}

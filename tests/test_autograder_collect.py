@@ -5,8 +5,8 @@ import os
 import pytest
 from tiny_assignment import NAME
 
-from autograder.collect import NOTE, collect, read_submission
-from autograder.course import Course, write_whole
+from autograder.collect import NOTE, collect_class, read_submission
+from autograder.course.folder import Course, write_whole
 from autograder.model import CourseError
 from autograder.notebook_file import MAX_BYTES
 
@@ -33,7 +33,7 @@ def put(path, content=b"{}"):
 
 def collected(course, downloads):
     """What became of each student but the honest one, who is well."""
-    items = {item.student: item for item in collect(course, "t1", downloads)}
+    items = {item.student: item for item in collect_class(course, "t1", downloads)}
     assert items.pop("honest").problem is None
     submission, note = read_submission(course, NAME, "honest")
     assert (submission.content, submission.filename, note) == (
@@ -173,7 +173,7 @@ def test_a_name_that_is_no_id_is_reported(course, downloads, name):
 def test_a_student_who_is_there_twice_is_reported(course, downloads):
     put(downloads / "ada" / f"{NAME}.ipynb", b"folder")
     put(downloads / "ada.ipynb", b"file")
-    items = collect(course, "t1", downloads)
+    items = collect_class(course, "t1", downloads)
     assert "twice" in next(i for i in items if i.problem).problem
     assert read_submission(course, NAME, "ada")[0].content == b"folder"
 
@@ -217,4 +217,4 @@ def test_a_folder_that_nbgrader_filled_is_read(course):
 def test_what_is_no_folder_of_submissions_is_refused(course, tmp_path, make, said):
     make(tmp_path / "x")
     with pytest.raises(CourseError, match=said):
-        collect(course, "t1", tmp_path / "x")
+        collect_class(course, "t1", tmp_path / "x")

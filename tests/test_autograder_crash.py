@@ -15,7 +15,7 @@ from tiny_assignment import NAME, RIGHT, hand_in, handed_in, tiny_course
 from tiny_assignment import submission as handed
 
 import autograder
-from autograder.course import Course
+from autograder.course.folder import Course
 from autograder.export import export_csv
 from autograder.intake import intake
 from autograder.judge import no_points
@@ -53,7 +53,7 @@ def test_killed_five_times_it_is_continued_to_the_same_gradebook(tmp_path):
     a_class(course, exam, 10, 0.1)
     shutil.copytree(tmp_path, tmp_path / "whole", ignore=lambda *_: ["whole"])
     whole = Course(tmp_path / "whole" / "course")
-    autograder.grade("t1", whole, workers=2, progress=False)
+    autograder.grade_class("t1", whole, workers=2, progress=False)
     moments, temporary = random.Random(0), tmp_path / "temporary"
     for kills in range(5):
         grading = Grading(course, temporary, "--workers", "2")
@@ -102,7 +102,7 @@ def test_an_interruption_keeps_what_is_done_and_leaves_nothing(tmp_path):
     assert grading.remains() == []
     kept = course.results(NAME)
     assert 0 < len(kept) < 4
-    results = autograder.grade("t1", course, workers=2, progress=False)
+    results = autograder.grade_class("t1", course, workers=2, progress=False)
     assert results[: len(kept)] == kept
     assert [each.points for each in results] == [5, 0, 2, 3]
 

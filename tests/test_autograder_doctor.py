@@ -6,7 +6,7 @@ import pytest
 from tiny_assignment import tiny_course
 
 from autograder import doctor
-from autograder.course import Course
+from autograder.course.folder import Course
 from autograder.model import CourseError
 from autograder.processes import GraderError
 from autograder.sandbox import Probe

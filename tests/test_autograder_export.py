@@ -4,7 +4,7 @@ import csv
 
 import pytest
 
-from autograder.course import Course
+from autograder.course.folder import Course
 from autograder.export import export_csv, safe
 from autograder.model import CellResult, Outcome, Result
 

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from autograder.course import Course
+from autograder.course.folder import Course
 from autograder.feedback import feedback_page, hidden_lines, write_feedback
 from autograder.model import CellResult, Outcome, Result
 from autograder.sanitise import markdown_html, output_html, picture_uri, plain

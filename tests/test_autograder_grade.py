@@ -10,9 +10,9 @@ from postgres_server import postgres
 from tiny_assignment import NAME, SOURCE, hand_in, handed_in, tiny_course
 
 import autograder
-from autograder.course import Course, alone
-from autograder.gradebook import entered
-from autograder.handed_in import Note, store
+from autograder.course.folder import Course, alone
+from autograder.course.gradebook import entered
+from autograder.course.submitted import Note, store
 from autograder.model import CourseError, Outcome
 from autograder.release import publish
 
@@ -32,7 +32,7 @@ def course(tmp_path):
 
 def run(course, **options):
     options = {"workers": 2, "progress": False} | options
-    return autograder.grade("t1", course, **options)
+    return autograder.grade_class("t1", course, **options)
 
 
 def entries(course):
@@ -142,7 +142,7 @@ def test_what_is_not_there_is_said(course, options, said, monkeypatch):
     monkeypatch.setattr("autograder.scale.cluster.TO_ANSWER", 1)
     options = {"assignment": "t1", "course": course} | options
     with pytest.raises(CourseError, match=said):
-        autograder.grade(**options)
+        autograder.grade_class(**options)
 
 
 def test_a_course_without_submissions_says_what_to_do(tmp_path):

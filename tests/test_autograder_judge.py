@@ -12,7 +12,7 @@ from tiny_assignment import (
 )
 
 from autograder.engine.runner import Runner
-from autograder.judge import judge, result_key
+from autograder.judge import judge_submission, result_key
 from autograder.model import Limits, Outcome
 from autograder.notebook_file import one_line
 from autograder.processes import GraderError, environment
@@ -72,7 +72,9 @@ class Fake(Runner):
 
 
 def judged(exam, answers=None, runner=None):
-    result = judge(submission(handed_in(exam, answers)), exam, LIMITS, runner=runner)
+    result = judge_submission(
+        submission(handed_in(exam, answers)), exam, LIMITS, runner=runner
+    )
     return result, {cell.grade_id: cell for cell in result.cells}
 
 
@@ -219,7 +221,7 @@ def test_a_bug_of_the_grader_is_no_grade(exam):
 
 
 def test_a_refused_submission_is_invalid_with_its_reason(exam):
-    result = judge(submission(b"{"), exam, LIMITS, runner=Fake())
+    result = judge_submission(submission(b"{"), exam, LIMITS, runner=Fake())
     assert result.outcome == Outcome.INVALID
     assert "cut short" in result.reason
     assert (result.points, result.max_points) == (0, 9)

@@ -11,11 +11,8 @@ from tiny_assignment import NAME, hand_in, handed_in, tiny_course
 from traitlets.config import Config
 
 from autograder.collect import read_submission
-from autograder.course import Course
-from autograder.course_file import LatePolicy, settings
-from autograder.handed_in import Note, store
-from autograder.judge import no_points
-from autograder.late import (
+from autograder.course.folder import Course
+from autograder.course.late import (
     Lateness,
     begun_days,
     charge,
@@ -23,6 +20,9 @@ from autograder.late import (
     lateness,
     said,
 )
+from autograder.course.settings import LatePolicy, settings
+from autograder.course.submitted import Note, store
+from autograder.judge import no_points
 from autograder.model import CourseError, Outcome, Result
 from autograder.record import record
 from autograder.scores import read_class

@@ -13,9 +13,9 @@ from lms_files import (
 )
 from tiny_assignment import NAME
 
-from autograder.collect import collect, read_submission
-from autograder.course import Course, write_whole
-from autograder.handed_in import NOTE, read_note
+from autograder.collect import collect_class, read_submission
+from autograder.course.folder import Course, write_whole
+from autograder.course.submitted import NOTE, read_note
 from autograder.model import CourseError
 from autograder.roster import read_roster, read_table
 
@@ -57,7 +57,7 @@ def test_moodles_folders(course, tmp_path, write, end):
             f"Ada Lovelace_101_assignsubmission_onlinetext{end}/onlinetext.html": b"hi",
         },
     )
-    items = by_student(collect(course, "t1", source, write(MOODLE_ROSTER)))
+    items = by_student(collect_class(course, "t1", source, write(MOODLE_ROSTER)))
     assert set(items) == {"ada@example.org", "emilie@example.org"}
     assert {item.problem for item in items.values()} == {None}
     assert content(course, "ada@example.org") == b"ada"
@@ -73,7 +73,7 @@ def test_moodles_files_without_folders(course, tmp_path):
             "Participant_102_assignsubmission_file_x_9_assignsubmission_file_y": b"y",
         },
     )
-    items = by_student(collect(course, "t1", source))
+    items = by_student(collect_class(course, "t1", source))
     assert {name: item.problem for name, item in items.items()} == {
         "101": None,
         "102": None,
@@ -86,13 +86,13 @@ def test_a_download_of_moodle_that_was_unpacked_is_read_alike(course, tmp_path):
     folder = tmp_path / "in" / "Ada Lovelace_101_assignsubmission_file_"
     folder.mkdir(parents=True)
     (folder / FILE).write_bytes(b"ada")
-    assert list(by_student(collect(course, "t1", tmp_path / "in"))) == ["101"]
+    assert list(by_student(collect_class(course, "t1", tmp_path / "in"))) == ["101"]
 
 
 def test_typed_text_alone_is_reported_and_the_student_not_lost(course, tmp_path):
     typed = "Ada Lovelace_101_assignsubmission_onlinetext_/onlinetext.html"
     source = make_zip(tmp_path / "moodle.zip", {typed: b"<p>x = 1</p>"})
-    (item,) = collect(course, "t1", source)
+    (item,) = collect_class(course, "t1", source)
     assert (item.student, item.filename) == ("101", None)
     assert "no file was handed in" in item.problem
     assert course.students(NAME) == ["101"]
@@ -106,7 +106,7 @@ def test_canvass_files(course, tmp_path, write):
             f"duchâteletémilie_LATE_4002_901_{FILE}": b"emilie",
         },
     )
-    items = by_student(collect(course, "t1", source, write(CANVAS_ROSTER)))
+    items = by_student(collect_class(course, "t1", source, write(CANVAS_ROSTER)))
     assert {name: (i.problem, i.late) for name, i in items.items()} == {
         "ada": (None, False),
         "emilie": (None, True),
@@ -128,7 +128,7 @@ def test_canvass_anonymous_typed_and_several_files(course, tmp_path):
             "noetheremmy_4003_904_2026_1_x.ipynb": b"four",
         },
     )
-    items = by_student(collect(course, "t1", source))
+    items = by_student(collect_class(course, "t1", source))
     assert set(items) == {"anon_aB3dE", "anon_Zx9Yw", "4001", "4002", "4003"}
     assert [items[name].late for name in ("anon_aB3dE", "anon_Zx9Yw")] == [False, True]
     assert items["4001"].late
@@ -147,7 +147,7 @@ def test_nobody_becomes_another_student_by_his_name(course, tmp_path, write):
         },
     )
     eve = '"eve_4001",4009,S9,eve,Section 1,,,,\r\n'
-    collect(course, "t1", source, write(CANVAS_ROSTER + eve))
+    collect_class(course, "t1", source, write(CANVAS_ROSTER + eve))
     assert (content(course, "ada"), content(course, "eve")) == (b"ada", b"forged")
 
 
@@ -159,7 +159,7 @@ def test_without_a_class_list_one_number_under_two_names_is_nobodys(course, tmp_
             f"lovelaceada_4001_900_{FILE}": b"ada",
         },
     )
-    (item,) = collect(course, "t1", source)
+    (item,) = collect_class(course, "t1", source)
     assert "two names (eve, lovelaceada) have the number 4001" in item.problem
     assert content(course, "4001") == b""
 
@@ -169,7 +169,7 @@ def test_who_is_not_in_the_class_list_is_collected_and_reported(
 ):
     path = f"Guest_999_assignsubmission_file_/{FILE}"
     source = make_zip(tmp_path / "moodle.zip", {path: b"guest"})
-    (item,) = collect(course, "t1", source, write(MOODLE_ROSTER))
+    (item,) = collect_class(course, "t1", source, write(MOODLE_ROSTER))
     assert "Guest (999) is not in the class list roster.csv" in item.problem
     assert content(course, "999") == b"guest"
 
@@ -177,15 +177,17 @@ def test_who_is_not_in_the_class_list_is_collected_and_reported(
 def test_the_class_list_is_kept_for_the_next_time(course, tmp_path, write):
     path = f"Ada Lovelace_101_assignsubmission_file_/{FILE}"
     source = make_zip(tmp_path / "moodle.zip", {path: b"1"})
-    collect(course, "t1", source, write(MOODLE_ROSTER))
-    assert [i.student for i in collect(course, "t1", source)] == ["ada@example.org"]
+    collect_class(course, "t1", source, write(MOODLE_ROSTER))
+    assert [i.student for i in collect_class(course, "t1", source)] == [
+        "ada@example.org"
+    ]
 
 
 def test_a_student_who_was_collected_under_a_number_is_not_two(course, tmp_path, write):
     path = f"Ada Lovelace_101_assignsubmission_file_/{FILE}"
     source = make_zip(tmp_path / "moodle.zip", {path: b"1"})
-    collect(course, "t1", source)
-    (item,) = collect(course, "t1", source, write(MOODLE_ROSTER))
+    collect_class(course, "t1", source)
+    (item,) = collect_class(course, "t1", source, write(MOODLE_ROSTER))
     assert "collected as 101 before: remove" in item.problem
 
 
@@ -200,7 +202,7 @@ def test_a_student_cannot_set_the_time_or_the_late_mark(course, tmp_path, write)
             f"{folder}/{NOTE}": forged,
         },
     )
-    collect(course, "t1", source, write(MOODLE_ROSTER))
+    collect_class(course, "t1", source, write(MOODLE_ROSTER))
     place = course.submitted(NAME, "emilie@example.org")
     assert {path.name for path in place.iterdir()} == {FILE, NOTE, "timestamp.txt"}
     assert (place / "timestamp.txt").read_text() == "2026-11-29T22:30:00+00:00\n"
@@ -214,7 +216,9 @@ def test_times_can_come_from_a_list_of_ones_own(course, tmp_path, write):
     source = make_zip(tmp_path / "submissions.zip", names)
     times = "student,received\nada,2026-11-27T23:30\nemilie,yesterday\n"
     items = by_student(
-        collect(course, "t1", source, write(CANVAS_ROSTER), write(times, "times.csv"))
+        collect_class(
+            course, "t1", source, write(CANVAS_ROSTER), write(times, "times.csv")
+        )
     )
     assert items["ada"].received == "2026-11-27T23:30:00+01:00"
     assert items["emilie"].received is None
@@ -239,7 +243,7 @@ def test_bad_entries_of_a_class_are_errors_of_their_own(course, tmp_path):
     with ZipFile(path, "a", ZIP_DEFLATED) as archive:
         for name, data in make.items():
             archive.writestr(name, data)
-    items = by_student(collect(course, "t1", path))
+    items = by_student(collect_class(course, "t1", path))
     expected = {
         "1": "is a link",
         "3": "larger than 20 MB",
@@ -261,7 +265,7 @@ def test_a_path_that_leads_out_is_an_error_and_writes_nothing(course, tmp_path):
     source = make_zip(
         tmp_path / "x.zip", {"../../evil/a.ipynb": b"x", f"ada/{FILE}": b"{}"}
     )
-    items = by_student(collect(course, "t1", source))
+    items = by_student(collect_class(course, "t1", source))
     assert items["ada"].problem is None
     assert "leads out of the archive" in items["../../evil/a.ipynb"].problem
     assert not list(tmp_path.rglob("evil"))
@@ -271,24 +275,24 @@ def test_a_download_that_was_cut_short_is_one_sentence(course, tmp_path):
     whole = make_zip(tmp_path / "x.zip", {f"ada/{FILE}": b"{}"}).read_bytes()
     (tmp_path / "cut.zip").write_bytes(whole[:-10])
     with pytest.raises(CourseError, match="download it again"):
-        collect(course, "t1", tmp_path / "cut.zip")
+        collect_class(course, "t1", tmp_path / "cut.zip")
     (tmp_path / "x.rar").write_bytes(b"Rar!")
     with pytest.raises(CourseError, match="or the zip file that the LMS gives"):
-        collect(course, "t1", tmp_path / "x.rar")
+        collect_class(course, "t1", tmp_path / "x.rar")
 
 
 def test_a_plain_zip_with_a_folder_around_it(course, tmp_path):
     names = {f"class/ada/{FILE}": b"1", f"class/Bob/{FILE}": b"2"}
-    items = by_student(collect(course, "t1", make_zip(tmp_path / "x.zip", names)))
+    items = by_student(collect_class(course, "t1", make_zip(tmp_path / "x.zip", names)))
     assert set(items) == {"ada", "Bob"}
     one = make_zip(tmp_path / "y.zip", {f"ada/{NAME}/{FILE}": b"1"})
-    assert [item.student for item in collect(course, "t1", one)] == ["ada"]
+    assert [item.student for item in collect_class(course, "t1", one)] == ["ada"]
 
 
 def test_names_that_differ_by_case_or_form_are_one_student(course, tmp_path):
     names = ("Zoë", "zoe\N{COMBINING DIAERESIS}", "ZOË")
     source = make_zip(tmp_path / "x.zip", {f"{n}/{FILE}": b"x" for n in names})
-    items = collect(course, "t1", source)
+    items = collect_class(course, "t1", source)
     assert sum(item.problem is None for item in items) == 1
     assert len(course.students(NAME)) == 1
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from autograder.course import Course, resolve
+from autograder.course.folder import Course, resolve
 from autograder.model import CellResult, CourseError, Outcome, Result, Submission
 
 CELL = CellResult("a", "Exercise 1", False, 1.0, 2.0, "idea", "mistake", None, None)

@@ -17,13 +17,13 @@ from tiny_assignment import (
     write_source,
 )
 
-from autograder.course import Course
+from autograder.course.folder import Course
+from autograder.course.late import enter_penalties
+from autograder.course.submitted import Note, store
 from autograder.exam import grade_id, read_exam
 from autograder.formgrader import harmless
-from autograder.handed_in import Note, store
 from autograder.intake import intake
 from autograder.judge import no_points, refused
-from autograder.late import enter_penalties
 from autograder.model import Outcome, Result
 from autograder.record import CHANGED, NO_RESPONSE, record
 from autograder.release import publish

@@ -7,7 +7,7 @@ import nbformat
 import pytest
 from tiny_assignment import NAME, RIGHT, SOURCE, cell_of, tiny_course, write_source
 
-from autograder.course import Course
+from autograder.course.folder import Course
 from autograder.engine.runner import Runner
 from autograder.exam import (
     SECRETS,
@@ -16,7 +16,7 @@ from autograder.exam import (
     student_version,
 )
 from autograder.model import CourseError
-from autograder.release import find_source, release
+from autograder.release import find_source, release_assignment
 
 TEST = "{grade: true, grade_id: cube-test, points: 3, solution: false}"
 UNSOUND = {
@@ -168,7 +168,7 @@ def runner():
 def test_a_sound_assignment_is_released(tmp_path, runner):
     write_source(tmp_path / "solutions")
     course = Course(tmp_path / "course")
-    path = release(course, "t1", tmp_path / "solutions", runner=runner)
+    path = release_assignment(course, "t1", tmp_path / "solutions", runner=runner)
     assert path == course.release(NAME)
     assert path.read_bytes() == student_version(course.source(NAME))
 
@@ -190,7 +190,7 @@ def test_an_unsound_assignment_changes_nothing(tmp_path, runner, old, new, said)
     write_source(tmp_path / "solutions", SOURCE.replace(old, new))
     course = Course(tmp_path / "course")
     with pytest.raises(CourseError, match=said):
-        release(course, "t1", tmp_path / "solutions", runner=runner)
+        release_assignment(course, "t1", tmp_path / "solutions", runner=runner)
     assert not course.root.exists()
 
 

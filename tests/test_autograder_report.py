@@ -9,7 +9,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from autograder.course import Course
+from autograder.course.folder import Course
 from autograder.items import fisher_interval, item_rest, mistakes, tasks, unnamed
 from autograder.model import CellResult, Outcome, Result
 from autograder.plots import RADIUS, histogram, side_by_side, ticks

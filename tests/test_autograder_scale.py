@@ -177,8 +177,8 @@ def test_a_cluster_gives_the_grades_that_this_machine_gives(cluster, tmp_path):
     course, _ = tiny_course(tmp_path)
     for student in ("ada", "bob", "cyd"):
         hand_in(course, student, b"{" + student.encode())
-    here = autograder.grade("t1", course, workers=1, progress=False)
-    there = autograder.grade(
+    here = autograder.grade_class("t1", course, workers=1, progress=False)
+    there = autograder.grade_class(
         "t1", course, scheduler=cluster.address, force=True, progress=False
     )
     assert [replace(r, seconds=0) for r in there] == [

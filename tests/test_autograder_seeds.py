@@ -20,8 +20,8 @@ from tiny_assignment import (
 )
 
 from autograder.cli import main
-from autograder.course import Course
-from autograder.grade import grade
+from autograder.course.folder import Course
+from autograder.grade import grade_class
 from autograder.intake import intake
 from autograder.model import CourseError
 from autograder.seeds import (
@@ -186,7 +186,7 @@ def test_everybody_is_judged_with_his_own_number_whosever_notebook_it_is(
         cell_of(found, "cube")["source"] = f"mine = {number} + 1"
         cell_of(found, "square")["source"] = SQUARE
         hand_in(course, student, found)
-    results = grade("t1", course, progress=False, workers=1)
+    results = grade_class("t1", course, progress=False, workers=1)
     points = {each.student: [cell.points for cell in each.cells] for each in results}
     assert points == {"ada": [2, 3, 0], "eve": [2, 0, 0], "zoe": [2, 3, 0]}
     assert {each.repairs for each in results} == {()}

@@ -9,8 +9,8 @@ import pytest
 from lms_files import CANVAS_ROSTER, MOODLE_ROSTER, make_zip
 from tiny_assignment import NAME, handed_in, tiny_course
 
-from autograder.collect import collect
-from autograder.course import Course
+from autograder.collect import collect_class
+from autograder.course.folder import Course
 from autograder.export import export_with_nbgrader
 from autograder.judge import no_points
 from autograder.model import CourseError, Outcome, Result
@@ -42,7 +42,7 @@ def write(course, text, name="list.csv"):
 def take_in(course, files, roster):
     folder = course[0]
     source = make_zip(folder.root / "in.zip", dict.fromkeys(files, b"{}"))
-    return collect(folder, "t1", source, write(course, roster))
+    return collect_class(folder, "t1", source, write(course, roster))
 
 
 def give(course, student, outcome=Outcome.GRADED, by_hand=3.0, **points):
@@ -147,7 +147,7 @@ def test_a_class_that_was_collected_without_a_list_is_matched_by_number(
     course, tmp_path
 ):
     source = make_zip(tmp_path / "in.zip", dict.fromkeys(MOODLE_FILES, b"{}"))
-    collect(course[0], "t1", source)
+    collect_class(course[0], "t1", source)
     give(course, "101", square=2.0)
     give(course, "102", cube=3.0)
     roster = write(course, MOODLE_ROSTER)
@@ -161,7 +161,7 @@ def test_folders_of_ones_own_are_matched_by_login_or_name(course, tmp_path):
     for student in ("Ada Lovelace", "emilie@example.org"):
         (folder / student).mkdir(parents=True)
         (folder / student / FILE).write_bytes(b"{}")
-    collect(course[0], "t1", folder)
+    collect_class(course[0], "t1", folder)
     give(course, "Ada Lovelace", square=2.0)
     give(course, "emilie@example.org", cube=3.0)
     roster = write(course, MOODLE_ROSTER)
@@ -174,7 +174,7 @@ def test_two_students_never_share_a_row(course, tmp_path):
     for student in ("Ada Lovelace", "ada@example.org"):
         (folder / student).mkdir(parents=True)
         (folder / student / FILE).write_bytes(b"{}")
-    collect(course[0], "t1", folder)
+    collect_class(course[0], "t1", folder)
     for student, points in (("Ada Lovelace", 2.0), ("ada@example.org", 0.0)):
         give(course, student, square=points)
     roster = write(course, MOODLE_ROSTER)

@@ -26,7 +26,7 @@ from tiny_assignment import (
 from autograder.engine.asking import Asking
 from autograder.engine.runner import Runner
 from autograder.exam import grade_id
-from autograder.judge import judge
+from autograder.judge import judge_submission
 from autograder.model import Limits, Outcome
 from autograder.processes import GraderError
 
@@ -85,7 +85,7 @@ def fresh():
 
 def judged(exam, runner, answers=None, limits=LIMITS, seed=0):
     handed = submission(handed_in(exam, answers))
-    result = judge(handed, exam, limits, seed, runner=runner)
+    result = judge_submission(handed, exam, limits, seed, runner=runner)
     return result, {cell.grade_id: cell for cell in result.cells}
 
 
@@ -146,7 +146,7 @@ def test_what_ran_before_a_process_was_lost_runs_again_in_the_next(exam, warm):
     handed = handed_in(exam, answers)
     extra = {"cell_type": "code", "id": "new", "metadata": {}, "source": "power = 2"}
     handed["cells"].insert(0, extra | {"outputs": [], "execution_count": None})
-    result = judge(submission(handed), exam, LIMITS, runner=warm)
+    result = judge_submission(submission(handed), exam, LIMITS, runner=warm)
     assert {c.grade_id: c.points for c in result.cells}["cube-test"] == 3
 
 
@@ -390,14 +390,14 @@ WORKER = """
 import sys
 from tiny_assignment import *
 from autograder.engine.runner import Runner
-from autograder.judge import judge
+from autograder.judge import judge_submission
 from autograder.model import Limits
 exam = tiny_exam(Path(sys.argv[1]))
 handed = handed_in(exam, {"square": "import time\\nwhile True: time.sleep(4321)"})
 runner = Runner()
 runner.nursery()
 print("ready", flush=True)
-judge(submission(handed), exam, Limits(), runner=runner)
+judge_submission(submission(handed), exam, Limits(), runner=runner)
 """
 
 
@@ -499,7 +499,7 @@ def test_a_cell_shows_what_it_shows_in_a_kernel(exam, warm):
         handed["cells"].append(
             extra | {"source": source, "outputs": [], "execution_count": None}
         )
-    result = judge(submission(handed), exam, Limits(cell=20), runner=warm)
+    result = judge_submission(submission(handed), exam, Limits(cell=20), runner=warm)
     assert result.points == 5
     cells = json.loads(result.notebook)["cells"][-len(SHOWN) :]
     for cell, (source, shown) in zip(cells, SHOWN.values(), strict=True):

@@ -14,7 +14,7 @@ import pytest
 from grading_process import words
 from tiny_assignment import NAME, handed_in, tiny_course
 
-from autograder.course import own_tools_on_path
+from autograder.course.folder import own_tools_on_path
 
 pytestmark = pytest.mark.grading
 CONFIG = """

@@ -38,9 +38,9 @@ def add_grade(command: Command) -> None:
 
 
 def run_grade(options: argparse.Namespace) -> int:
-    from autograder.grade import grade
+    from autograder.grade import grade_class
 
-    graded = grade(
+    graded = grade_class(
         options.assignment,
         options.course,
         students=options.student,

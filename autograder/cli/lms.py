@@ -35,9 +35,9 @@ def add_collect(command: Command) -> None:
 
 
 def run_collect(options: argparse.Namespace) -> int:
-    from autograder.collect import collect
+    from autograder.collect import collect_class
 
-    items = collect(
+    items = collect_class(
         options.course,
         options.assignment,
         options.source,

@@ -13,7 +13,7 @@ from autograder.cli.frame import (
     positive,
     show,
 )
-from autograder.course import Course
+from autograder.course.folder import Course
 from autograder.model import Outcome
 from autograder.summary import summary, table
 
@@ -34,9 +34,9 @@ def add_release(command: Command) -> None:
 
 
 def run_release(options: argparse.Namespace) -> int:
-    from autograder.release import release
+    from autograder.release import release_assignment
 
-    path = release(
+    path = release_assignment(
         options.course, options.assignment, options.solutions, limits_of(options)
     )
     made, said = {"release": str(path)}, f"Released: {path}"

@@ -15,7 +15,7 @@ from typing import Protocol, Self
 
 from autograder.engine.runner import Runner
 from autograder.exam import Exam
-from autograder.judge import judge, no_points, refused, result_key
+from autograder.judge import judge_submission, no_points, refused, result_key
 from autograder.model import Limits, Outcome, Result, Submission
 from autograder.notebook_file import one_line
 
@@ -116,7 +116,7 @@ def grade_one(task: Task, exam: Exam, runner: Runner) -> Result:
     if not task.submission.filename:
         reason = f"There is no notebook to grade: {task.note}. {HAND_IN}"
         return refused(task.submission, exam, reason, task.seed)
-    result = judge(task.submission, exam, task.limits, task.seed, runner)
+    result = judge_submission(task.submission, exam, task.limits, task.seed, runner)
     if task.note:
         result = replace(result, repairs=(task.note, *result.repairs))
     return result

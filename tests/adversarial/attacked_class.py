@@ -24,12 +24,12 @@ import psutil
 from case import RIGHT, SOURCE, Case, Folder, Places, as_bytes, notebook_of
 from tiny_assignment import NAME, tiny_course
 
-from autograder import gradebook
-from autograder.collect import collect
-from autograder.course import Course
+from autograder.collect import collect_class
+from autograder.course import gradebook
+from autograder.course.folder import Course
 from autograder.exam import Exam
 from autograder.feedback import write_feedback
-from autograder.grade import grade
+from autograder.grade import grade_class
 from autograder.model import Limits, Result
 from autograder.report import write_report
 
@@ -128,13 +128,13 @@ def grade_class(
 def run(graded: Graded, incoming: Path, workers: int) -> None:
     """The pipeline, and a look at the world before and after."""
     course = graded.course
-    taken = collect(course, NAME, incoming)
+    taken = collect_class(course, NAME, incoming)
     graded.collected = {each.student: each.problem for each in taken}
     options = {"workers": workers, "limits": LIMITS, "progress": False}
-    grade(NAME, course, students=HONEST, **options)
+    grade_class(NAME, course, students=HONEST, **options)
     graded.alone = rows_of(course)
     before, began, started = prints(graded), time.time(), time.monotonic()
-    results = grade(NAME, course, **options)
+    results = grade_class(NAME, course, **options)
     graded.seconds = time.monotonic() - started
     graded.results = {result.student: result for result in results}
     after = prints(graded)

@@ -33,7 +33,7 @@ from test_autograder_feedback import Elements, assert_harmless
 from test_sandbox import NOBODY, open_up, python_of
 from tiny_assignment import empty_gradebook
 
-from autograder.course import write_whole
+from autograder.course.folder import write_whole
 from autograder.model import Outcome
 
 pytestmark = pytest.mark.grading

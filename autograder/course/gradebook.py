@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autograder.course import Course, database_open
+from autograder.course.folder import Course, database_open
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

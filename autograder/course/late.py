@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from autograder.course import Course
-from autograder.course_file import LatePolicy, Settings, settings
-from autograder.handed_in import received
-from autograder.times import read_time
+from autograder.course.folder import Course
+from autograder.course.settings import LatePolicy, Settings, settings
+from autograder.course.submitted import received
+from autograder.course.times import read_time
 
 if TYPE_CHECKING:
     from nbgrader.api import Gradebook

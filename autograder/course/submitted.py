@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from autograder.course import Course
+from autograder.course.folder import Course
 
 NOTE = "collected.json"
 TIME = "timestamp.txt"  # the file in which nbgrader looks for the time

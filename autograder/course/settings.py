@@ -27,7 +27,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from autograder.course import Course, resolve
+from autograder.course.folder import Course, resolve
 from autograder.model import CourseError
 
 NAME = "course.toml"
