@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from autograder.course.folder import write_whole
-from autograder.exam import (
+from autograder.assignment.exam import (
     filled_in,
     grade_id,
     is_answer,
@@ -21,6 +20,7 @@ from autograder.exam import (
     student_notebook,
     student_version,
 )
+from autograder.course.folder import write_whole
 from autograder.model import CourseError
 
 # fmt: off

@@ -14,8 +14,8 @@ from typing import Any
 
 from markupsafe import Markup
 
+from autograder.assignment.exam import grade_id, is_answer
 from autograder.course.folder import Course, write_whole
-from autograder.exam import grade_id, is_answer
 from autograder.pages import render
 from autograder.sanitise import (
     code_html,

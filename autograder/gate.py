@@ -14,11 +14,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from autograder.demo import Variant, read_variants
-from autograder.engine.given import is_given
-from autograder.engine.ready_made import bound, loads, statements
-from autograder.engine.runner import Runner
-from autograder.exam import (
+from autograder.assignment.exam import (
     Exam,
     filled_in,
     grade_id,
@@ -27,6 +23,11 @@ from autograder.exam import (
     reference_answers,
     student_version,
 )
+from autograder.assignment.per_student import seed_cell
+from autograder.demo import Variant, read_variants
+from autograder.engine.given import is_given
+from autograder.engine.ready_made import bound, loads, statements
+from autograder.engine.runner import Runner
 from autograder.judge import judge_submission
 from autograder.model import (
     CellResult,
@@ -36,7 +37,6 @@ from autograder.model import (
     Result,
     Submission,
 )
-from autograder.seeds import seed_cell
 
 KINDS = ("None", "NaN", "empty", "zero", "always equal")
 SEEDS = (0, 20_011)  # of two students, where each has a number of their own

@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
+from autograder.assignment.cache import released_exam
+from autograder.assignment.exam import Exam
+from autograder.assignment.per_student import seed_for
 from autograder.collect import read_submission
 from autograder.course.folder import Course, alone, write_whole
 from autograder.course.gradebook import entered, holds
 from autograder.course.late import enter_penalties
 from autograder.course.settings import NAME as COURSE_FILE
 from autograder.course.settings import settings
-from autograder.exam import Exam
 from autograder.judge import result_key
 from autograder.model import CourseError, Limits, Outcome, Result
 from autograder.notebook_file import one_line
 from autograder.record import record
-from autograder.released import released_exam
 from autograder.scale.cluster import ClusterWorkers
 from autograder.scale.local import LocalWorkers
 from autograder.scale.task import Task, Workforce, pack, read_result
-from autograder.seeds import seed_for
 
 if TYPE_CHECKING:
     from nbgrader.api import Gradebook

@@ -11,8 +11,8 @@ from dataclasses import asdict
 from hashlib import sha256
 from typing import Any
 
+from autograder.assignment.exam import Exam, grade_id, is_manual, points
 from autograder.engine.runner import Runner
-from autograder.exam import Exam, grade_id, is_manual, points
 from autograder.intake import Rebuilt, intake
 from autograder.model import CellResult, Limits, Outcome, Result, Submission
 from autograder.notebook_file import RefusedError, one_line

@@ -5,7 +5,7 @@ import re
 from pathlib import PurePath
 from typing import Any
 
-from autograder.exam import Exam
+from autograder.assignment.exam import Exam
 from autograder.model import Submission
 
 MAX_BYTES = 20_000_000

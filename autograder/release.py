@@ -5,18 +5,18 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from autograder.course.folder import Course, resolve, write_whole
-from autograder.engine.runner import Runner
-from autograder.exam import (
+from autograder.assignment.exam import (
     SECRETS,
     read_exam,
     read_source,
     student_version,
     write_notebook,
 )
+from autograder.assignment.per_student import seed_cell
+from autograder.course.folder import Course, resolve, write_whole
+from autograder.engine.runner import Runner
 from autograder.gate import refuse_unsound
 from autograder.model import CourseError, Limits
-from autograder.seeds import seed_cell
 
 CONFIG = '''"""nbgrader's configuration of this course, for formgrader."""
 

@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from autograder.exam import grade_id, is_answer
+from autograder.assignment.exam import grade_id, is_answer
 from autograder.model import Result
 from autograder.verdict import cell_titles
 

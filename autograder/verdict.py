@@ -10,8 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from autograder.assignment.exam import (
+    Exam,
+    grade_id,
+    is_answer,
+    is_manual,
+    is_test,
+    points,
+)
 from autograder.engine.given import is_added
-from autograder.exam import Exam, grade_id, is_answer, is_manual, is_test, points
 from autograder.model import CellResult, Limits, Outcome
 from autograder.notebook_file import one_line
 

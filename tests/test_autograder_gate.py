@@ -5,11 +5,11 @@ from contextlib import closing
 import pytest
 from tiny_assignment import NAME, SOURCE, write_source
 
+from autograder.assignment.exam import read_exam
 from autograder.demo import Variant
 from autograder.engine.ready_made import statements
 from autograder.engine.runner import Runner
 from autograder.engine.stand_in import KINDS, Equal, spoil
-from autograder.exam import read_exam
 from autograder.gate import (
     groups,
     refuse_open_names,

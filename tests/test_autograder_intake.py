@@ -16,7 +16,7 @@ from tiny_assignment import (
     tiny_exam,
 )
 
-from autograder.exam import grade_id, is_answer
+from autograder.assignment.exam import grade_id, is_answer
 from autograder.intake import MAX_CELLS, intake
 from autograder.notebook_file import MAX_BYTES, RefusedError
 

@@ -17,10 +17,10 @@ from tiny_assignment import (
     write_source,
 )
 
+from autograder.assignment.exam import grade_id, read_exam
 from autograder.course.folder import Course
 from autograder.course.late import enter_penalties
 from autograder.course.submitted import Note, store
-from autograder.exam import grade_id, read_exam
 from autograder.formgrader import harmless
 from autograder.intake import intake
 from autograder.judge import no_points, refused

@@ -7,14 +7,14 @@ import nbformat
 import pytest
 from tiny_assignment import NAME, RIGHT, SOURCE, cell_of, tiny_course, write_source
 
-from autograder.course.folder import Course
-from autograder.engine.runner import Runner
-from autograder.exam import (
+from autograder.assignment.exam import (
     SECRETS,
     filled_in,
     read_exam,
     student_version,
 )
+from autograder.course.folder import Course
+from autograder.engine.runner import Runner
 from autograder.model import CourseError
 from autograder.release import find_source, release_assignment
 

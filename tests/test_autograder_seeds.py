@@ -19,12 +19,7 @@ from tiny_assignment import (
     write_source,
 )
 
-from autograder.cli import main
-from autograder.course.folder import Course
-from autograder.grade import grade_class
-from autograder.intake import intake
-from autograder.model import CourseError
-from autograder.seeds import (
+from autograder.assignment.per_student import (
     SECRET,
     course_secret,
     number_of,
@@ -32,6 +27,11 @@ from autograder.seeds import (
     seed_cell,
     seed_for,
 )
+from autograder.cli import main
+from autograder.course.folder import Course
+from autograder.grade import grade_class
+from autograder.intake import intake
+from autograder.model import CourseError
 
 CELL = """```{code-cell} ipython3
 ---

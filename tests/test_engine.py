@@ -23,9 +23,9 @@ from tiny_assignment import (
     tiny_exam,
 )
 
+from autograder.assignment.exam import grade_id
 from autograder.engine.asking import Asking
 from autograder.engine.runner import Runner
-from autograder.exam import grade_id
 from autograder.judge import judge_submission
 from autograder.model import Limits, Outcome
 from autograder.processes import GraderError

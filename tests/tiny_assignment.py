@@ -6,8 +6,8 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+from autograder.assignment.exam import Exam, read_exam
 from autograder.course.folder import Course, write_whole
-from autograder.exam import Exam, read_exam
 from autograder.model import Submission
 from autograder.release import publish
 

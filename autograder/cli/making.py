@@ -50,9 +50,9 @@ def run_release(options: argparse.Namespace) -> int:
 
 def release_to_each(course: Course, assignment: str, roster: Path) -> list[Path]:
     """Write a notebook for each student of a class list; return the paths."""
-    from autograder.released import released_exam
+    from autograder.assignment.cache import released_exam
+    from autograder.assignment.per_student import release_to_each
     from autograder.roster import read_roster
-    from autograder.seeds import release_to_each
 
     students = [person.student for person in read_roster(roster).people]
     return release_to_each(course, released_exam(course, assignment), students)

@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from autograder.assignment.exam import grade_id, is_answer, is_test, nbgrader_of
 from autograder.engine import ready_made
-from autograder.exam import grade_id, is_answer, is_test, nbgrader_of
 
 SEED = "student_seed"
 

@@ -13,8 +13,8 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from functools import cache, lru_cache
 from typing import Protocol, Self
 
+from autograder.assignment.exam import Exam
 from autograder.engine.runner import Runner
-from autograder.exam import Exam
 from autograder.judge import judge_submission, no_points, refused, result_key
 from autograder.model import Limits, Outcome, Result, Submission
 from autograder.notebook_file import one_line

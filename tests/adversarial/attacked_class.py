@@ -24,10 +24,10 @@ import psutil
 from case import RIGHT, SOURCE, Case, Folder, Places, as_bytes, notebook_of
 from tiny_assignment import NAME, tiny_course
 
+from autograder.assignment.exam import Exam
 from autograder.collect import collect_class
 from autograder.course import gradebook
 from autograder.course.folder import Course
-from autograder.exam import Exam
 from autograder.feedback import write_feedback
 from autograder.grade import grade_class
 from autograder.model import Limits, Result

@@ -5,8 +5,8 @@ import json
 from importlib.metadata import version
 from pathlib import Path
 
+from autograder.assignment.exam import Exam, read_exam
 from autograder.course.folder import Course, write_whole
-from autograder.exam import Exam, read_exam
 from autograder.scale.task import pack, unpack
 
 MAKERS = ("nbgrader", "nbconvert", "nbformat", "jupytext")

@@ -21,9 +21,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from autograder.assignment.exam import Exam, grade_id
 from autograder.course.folder import Course, write_whole
 from autograder.engine.given import is_seed_cell, seeded
-from autograder.exam import Exam, grade_id
 from autograder.model import CourseError
 
 SECRET = ".secret"
