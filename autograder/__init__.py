@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from autograder.grade import grade_class
     from autograder.judge import judge_submission
     from autograder.model import CourseError, Limits, Outcome, Result, Submission
-    from autograder.release import release_assignment
+    from autograder.release.release import release_assignment
 
 _PLACES = {
     "Course": "autograder.course.folder",
@@ -43,7 +43,7 @@ _PLACES = {
     "collect_class": "autograder.collect",
     "grade_class": "autograder.grade",
     "judge_submission": "autograder.judge",
-    "release_assignment": "autograder.release",
+    "release_assignment": "autograder.release.release",
 }
 __all__ = [
     "Course",

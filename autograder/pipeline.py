@@ -6,7 +6,7 @@ from autograder.collect import collect_class
 from autograder.course.folder import Course
 from autograder.grade import grade_class
 from autograder.model import Limits, Result
-from autograder.release import find_source, release_assignment
+from autograder.release.release import find_source, release_assignment
 
 
 def demonstrate(

@@ -44,7 +44,7 @@ from autograder.engine.warm import warm_up
 from autograder.export import export_csv
 from autograder.judge import judge_submission
 from autograder.model import Outcome, Submission
-from autograder.release import find_source, publish, write_config
+from autograder.release.release import find_source, publish, write_config
 
 SOLUTIONS = Path(__file__).parents[1] / "solutions"
 CELL_SECONDS = 5  # of the class with hostile ones; the same for both graders

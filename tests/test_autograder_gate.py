@@ -10,14 +10,14 @@ from autograder.demo import Variant
 from autograder.engine.ready_made import statements
 from autograder.engine.runner import Runner
 from autograder.engine.stand_in import KINDS, Equal, spoil
-from autograder.gate import (
+from autograder.model import CourseError
+from autograder.release.soundness import (
     groups,
     refuse_open_names,
     refuse_unsound,
     returning_functions,
     without_pictures,
 )
-from autograder.model import CourseError
 
 LOCKED = "---\nnbgrader: {grade: false, grade_id: checks, solution: false}\n---\n"
 CUBE_TEST = 'check(cube(2), 8, "the cube")'

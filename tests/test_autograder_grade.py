@@ -14,7 +14,7 @@ from autograder.course.folder import Course, alone
 from autograder.course.gradebook import entered
 from autograder.course.submitted import Note, store
 from autograder.model import CourseError, Outcome
-from autograder.release import publish
+from autograder.release.release import publish
 
 __all__ = ["postgres"]  # a fixture
 

@@ -26,7 +26,7 @@ from autograder.intake import intake
 from autograder.judge import no_points, refused
 from autograder.model import Outcome, Result
 from autograder.record import CHANGED, NO_RESPONSE, record
-from autograder.release import publish
+from autograder.release.release import publish
 
 LATE = f"""
 timezone = "UTC"

@@ -16,7 +16,7 @@ from autograder.assignment.exam import (
 from autograder.course.folder import Course
 from autograder.engine.runner import Runner
 from autograder.model import CourseError
-from autograder.release import find_source, release_assignment
+from autograder.release.release import find_source, release_assignment
 
 TEST = "{grade: true, grade_id: cube-test, points: 3, solution: false}"
 UNSOUND = {

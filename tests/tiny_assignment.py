@@ -9,7 +9,7 @@ from pathlib import Path
 from autograder.assignment.exam import Exam, read_exam
 from autograder.course.folder import Course, write_whole
 from autograder.model import Submission
-from autograder.release import publish
+from autograder.release.release import publish
 
 NAME = "t1_tiny"
 SOURCE = '''---

@@ -34,7 +34,7 @@ def add_release(command: Command) -> None:
 
 
 def run_release(options: argparse.Namespace) -> int:
-    from autograder.release import release_assignment
+    from autograder.release.release import release_assignment
 
     path = release_assignment(
         options.course, options.assignment, options.solutions, limits_of(options)
@@ -98,7 +98,7 @@ def add_demo_class(command: Command) -> None:
 
 def run_demo_class(options: argparse.Namespace) -> int:
     from autograder.demo import make_class
-    from autograder.release import find_source
+    from autograder.release.release import find_source
 
     _, source = find_source(options.solutions, options.assignment)
     paths = make_class(source.parent, options.to, options.seed)

@@ -15,8 +15,8 @@ from autograder.assignment.exam import (
 from autograder.assignment.per_student import seed_cell
 from autograder.course.folder import Course, resolve, write_whole
 from autograder.engine.runner import Runner
-from autograder.gate import refuse_unsound
 from autograder.model import CourseError, Limits
+from autograder.release.soundness import refuse_unsound
 
 CONFIG = '''"""nbgrader's configuration of this course, for formgrader."""
 
@@ -54,7 +54,7 @@ def release_assignment(
 ) -> Path:
     """Check an assignment and put it in the course; return the student's file.
 
-    Its tests must tell right answers from wrong ones: see `autograder.gate`. Writes
+    Its tests must tell right answers from wrong ones: see `autograder.release.soundness`. Writes
     source/, release/ and the gradebook. Raises CourseError, with the cells' names, and
     then changes nothing.
     """
