@@ -26,7 +26,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from autograder.collect import collect_class
+    from autograder.collect.collect import collect_class
     from autograder.course.folder import Course
     from autograder.grade import grade_class
     from autograder.judge import judge_submission
@@ -40,7 +40,7 @@ _PLACES = {
     "Outcome": "autograder.model",
     "Result": "autograder.model",
     "Submission": "autograder.model",
-    "collect_class": "autograder.collect",
+    "collect_class": "autograder.collect.collect",
     "grade_class": "autograder.grade",
     "judge_submission": "autograder.judge",
     "release_assignment": "autograder.release.release",

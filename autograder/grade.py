@@ -13,7 +13,7 @@ from tqdm import tqdm
 from autograder.assignment.cache import released_exam
 from autograder.assignment.exam import Exam
 from autograder.assignment.per_student import seed_for
-from autograder.collect import read_submission
+from autograder.collect.collect import read_submission
 from autograder.course.folder import Course, alone, write_whole
 from autograder.course.gradebook import entered, holds
 from autograder.course.late import enter_penalties

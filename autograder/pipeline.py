@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from autograder.collect import collect_class
+from autograder.collect.collect import collect_class
 from autograder.course.folder import Course
 from autograder.grade import grade_class
 from autograder.model import Limits, Result

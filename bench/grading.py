@@ -36,7 +36,7 @@ from pathlib import Path
 import psutil
 
 from autograder.assignment.exam import MARKER, grade_id, is_test, read_exam, read_source
-from autograder.collect import collect_class
+from autograder.collect.collect import collect_class
 from autograder.course.folder import Course, own_tools_on_path, write_whole
 from autograder.demo import Stories
 from autograder.engine.runner import Runner

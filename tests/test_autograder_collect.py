@@ -5,7 +5,7 @@ import os
 import pytest
 from tiny_assignment import NAME
 
-from autograder.collect import NOTE, collect_class, read_submission
+from autograder.collect.collect import NOTE, collect_class, read_submission
 from autograder.course.folder import Course, write_whole
 from autograder.model import CourseError
 from autograder.notebook_file import MAX_BYTES

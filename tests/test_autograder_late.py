@@ -10,7 +10,7 @@ import pytest
 from tiny_assignment import NAME, hand_in, handed_in, tiny_course
 from traitlets.config import Config
 
-from autograder.collect import read_submission
+from autograder.collect.collect import read_submission
 from autograder.course.folder import Course
 from autograder.course.late import (
     Lateness,

@@ -13,7 +13,7 @@ from lms_files import (
 )
 from tiny_assignment import NAME
 
-from autograder.collect import collect_class, read_submission
+from autograder.collect.collect import collect_class, read_submission
 from autograder.course.folder import Course, write_whole
 from autograder.course.submitted import NOTE, read_note
 from autograder.model import CourseError

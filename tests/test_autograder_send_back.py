@@ -9,7 +9,7 @@ import pytest
 from lms_files import CANVAS_ROSTER, MOODLE_ROSTER, make_zip
 from tiny_assignment import NAME, handed_in, tiny_course
 
-from autograder.collect import collect_class
+from autograder.collect.collect import collect_class
 from autograder.course.folder import Course
 from autograder.export import export_with_nbgrader
 from autograder.judge import no_points

@@ -35,7 +35,7 @@ def add_collect(command: Command) -> None:
 
 
 def run_collect(options: argparse.Namespace) -> int:
-    from autograder.collect import collect_class
+    from autograder.collect.collect import collect_class
 
     items = collect_class(
         options.course,

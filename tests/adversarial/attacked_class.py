@@ -25,7 +25,7 @@ from case import RIGHT, SOURCE, Case, Folder, Places, as_bytes, notebook_of
 from tiny_assignment import NAME, tiny_course
 
 from autograder.assignment.exam import Exam
-from autograder.collect import collect_class
+from autograder.collect.collect import collect_class
 from autograder.course import gradebook
 from autograder.course.folder import Course
 from autograder.feedback import write_feedback

@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from autograder.archives import Found, printable
+from autograder.collect.choose_file import pick
+from autograder.collect.downloads import files_in, read_plainly, tops_of
 from autograder.course.folder import Course, write_whole
 from autograder.course.settings import settings
 from autograder.course.submitted import NOTE, Note, read_note, received, store
 from autograder.course.times import read_time
-from autograder.downloads import files_in, read_plainly, tops_of
 from autograder.model import CourseError, Submission
 from autograder.naming import COPY, Handed, recognise
-from autograder.picking import pick
 from autograder.roster import Roster, kept_roster, read_roster
 
 __all__ = ["NOTE", "Collected", "collect", "read_submission"]
