@@ -16,8 +16,8 @@ from tiny_assignment import NAME
 from autograder.collect.collect import collect_class, read_submission
 from autograder.course.folder import Course, write_whole
 from autograder.course.submitted import NOTE, read_note
+from autograder.lms.roster import read_roster, read_table
 from autograder.model import CourseError
-from autograder.roster import read_roster, read_table
 
 FILE = f"{NAME}.ipynb"
 

@@ -13,10 +13,10 @@ from autograder.collect.collect import collect_class
 from autograder.course.folder import Course
 from autograder.export import export_with_nbgrader
 from autograder.judge import no_points
+from autograder.lms.fill import send_back, unsettled
+from autograder.lms.roster import read_table
 from autograder.model import CourseError, Outcome, Result
 from autograder.record import record
-from autograder.roster import read_table
-from autograder.send_back import send_back, unsettled
 
 FILE = f"{NAME}.ipynb"
 

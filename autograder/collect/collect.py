@@ -15,9 +15,9 @@ from autograder.course.folder import Course, write_whole
 from autograder.course.settings import settings
 from autograder.course.submitted import NOTE, Note, read_note, received, store
 from autograder.course.times import read_time
+from autograder.lms.naming import COPY, Handed, recognise
+from autograder.lms.roster import Roster, kept_roster, read_roster
 from autograder.model import CourseError, Submission
-from autograder.naming import COPY, Handed, recognise
-from autograder.roster import Roster, kept_roster, read_roster
 
 __all__ = ["NOTE", "Collected", "collect", "read_submission"]
 STUDENT = re.compile(r"\w[\w.@+ -]{0,127}")

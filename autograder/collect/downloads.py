@@ -19,8 +19,8 @@ from autograder.archives import (
     printable,
     zip_files,
 )
+from autograder.lms.naming import MOODLE, Top
 from autograder.model import CourseError
-from autograder.naming import MOODLE, Top
 from autograder.notebook_file import MAX_BYTES
 
 MAX_DEPTH = 3

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from autograder.export import FORMULA, safe
+from autograder.lms.roster import CanvasRoster, MoodleRoster, Person, Roster
 from autograder.model import CourseError
-from autograder.roster import CanvasRoster, MoodleRoster, Person, Roster
 from autograder.scores import Scored
 
 TITLE = re.compile(r"(?P<title>.*?)\s*\((?P<number>\d+)\)\s*")

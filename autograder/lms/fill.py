@@ -10,10 +10,10 @@ from pathlib import Path
 
 from autograder.course.folder import Course, write_whole
 from autograder.course.submitted import read_note
+from autograder.lms.roster import Person, Roster, kept_roster, read_roster
+from autograder.lms.targets import Target, harmless, plain, target_of
 from autograder.model import CourseError, Outcome
-from autograder.roster import Person, Roster, kept_roster, read_roster
 from autograder.scores import Scored, read_class
-from autograder.targets import Target, harmless, plain, target_of
 
 
 @dataclass

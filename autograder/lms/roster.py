@@ -15,8 +15,8 @@ from functools import cached_property
 from pathlib import Path
 
 from autograder.course.folder import Course
+from autograder.lms.naming import same_name
 from autograder.model import CourseError
-from autograder.naming import same_name
 
 BOMS = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16"}
 PARTICIPANT = re.compile(r"\D*(\d+)")
