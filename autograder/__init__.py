@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from autograder.collect.collect import collect_class
     from autograder.course.folder import Course
     from autograder.grade import grade_class
-    from autograder.judge import judge_submission
+    from autograder.judge.judge import judge_submission
     from autograder.model import CourseError, Limits, Outcome, Result, Submission
     from autograder.release.release import release_assignment
 
@@ -42,7 +42,7 @@ _PLACES = {
     "Submission": "autograder.model",
     "collect_class": "autograder.collect.collect",
     "grade_class": "autograder.grade",
-    "judge_submission": "autograder.judge",
+    "judge_submission": "autograder.judge.judge",
     "release_assignment": "autograder.release.release",
 }
 __all__ = [

@@ -19,9 +19,9 @@ from autograder.course.gradebook import entered, holds
 from autograder.course.late import enter_penalties
 from autograder.course.settings import NAME as COURSE_FILE
 from autograder.course.settings import settings
-from autograder.judge import result_key
+from autograder.judge.judge import result_key
+from autograder.judge.read_file import one_line
 from autograder.model import CourseError, Limits, Outcome, Result
-from autograder.notebook_file import one_line
 from autograder.record import record
 from autograder.scale.cluster import ClusterWorkers
 from autograder.scale.local import LocalWorkers

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from autograder.assignment.exam import grade_id, is_answer
+from autograder.judge.verdict import cell_titles
 from autograder.model import Result
-from autograder.verdict import cell_titles
 
 PIECE = 5  # tokens
 LEAST = 40  # different unusual pieces, below which chance makes alike

@@ -42,7 +42,7 @@ from autograder.demo import Stories
 from autograder.engine.runner import Runner
 from autograder.engine.warm import warm_up
 from autograder.export import export_csv
-from autograder.judge import judge_submission
+from autograder.judge.judge import judge_submission
 from autograder.model import Outcome, Submission
 from autograder.release.release import find_source, publish, write_config
 

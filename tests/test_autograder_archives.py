@@ -12,7 +12,7 @@ import pytest
 from lms_files import link_entry, zip_bytes, zip_with
 
 from autograder.archives import MAX_FILES, MAX_TOTAL, unpacked
-from autograder.notebook_file import MAX_BYTES
+from autograder.judge.read_file import MAX_BYTES
 
 
 def read(content, name="work.zip"):

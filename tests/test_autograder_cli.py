@@ -10,7 +10,7 @@ from tiny_assignment import NAME, hand_in, handed_in, tiny_course, write_source
 
 from autograder.cli import main
 from autograder.collect.collect import read_submission
-from autograder.judge import no_points, refused
+from autograder.judge.judge import no_points, refused
 from autograder.model import Outcome, Result
 from autograder.record import record
 

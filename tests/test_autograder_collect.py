@@ -7,8 +7,8 @@ from tiny_assignment import NAME
 
 from autograder.collect.collect import NOTE, collect_class, read_submission
 from autograder.course.folder import Course, write_whole
+from autograder.judge.read_file import MAX_BYTES
 from autograder.model import CourseError
-from autograder.notebook_file import MAX_BYTES
 
 
 @pytest.fixture

@@ -17,8 +17,8 @@ from tiny_assignment import (
 )
 
 from autograder.assignment.exam import grade_id, is_answer
-from autograder.intake import MAX_CELLS, intake
-from autograder.notebook_file import MAX_BYTES, RefusedError
+from autograder.judge.read_file import MAX_BYTES, RefusedError
+from autograder.judge.rebuild import MAX_CELLS, intake
 
 IMAGE = {"photo.png": {"image/png": "iVBORw0KGgo="}}
 

@@ -12,11 +12,11 @@ from tiny_assignment import (
 )
 
 from autograder.engine.runner import Runner
-from autograder.judge import judge_submission, result_key
+from autograder.judge.judge import judge_submission, result_key
+from autograder.judge.read_file import one_line
+from autograder.judge.verdict import cell_titles, is_visible
 from autograder.model import Limits, Outcome
-from autograder.notebook_file import one_line
 from autograder.processes import GraderError, environment
-from autograder.verdict import cell_titles, is_visible
 
 LIMITS = Limits(cell=3, notebook=40, output=10_000)
 SLOW = "def cube(x):\n    while True:\n        pass"

@@ -22,8 +22,8 @@ from autograder.course.folder import Course
 from autograder.course.late import enter_penalties
 from autograder.course.submitted import Note, store
 from autograder.formgrader import harmless
-from autograder.intake import intake
-from autograder.judge import no_points, refused
+from autograder.judge.judge import no_points, refused
+from autograder.judge.rebuild import intake
 from autograder.model import Outcome, Result
 from autograder.record import CHANGED, NO_RESPONSE, record
 from autograder.release.release import publish

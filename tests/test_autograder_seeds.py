@@ -30,7 +30,7 @@ from autograder.assignment.per_student import (
 from autograder.cli import main
 from autograder.course.folder import Course
 from autograder.grade import grade_class
-from autograder.intake import intake
+from autograder.judge.rebuild import intake
 from autograder.model import CourseError
 
 CELL = """```{code-cell} ipython3

@@ -26,7 +26,7 @@ from tiny_assignment import (
 from autograder.assignment.exam import grade_id
 from autograder.engine.asking import Asking
 from autograder.engine.runner import Runner
-from autograder.judge import judge_submission
+from autograder.judge.judge import judge_submission
 from autograder.model import Limits, Outcome
 from autograder.processes import GraderError
 
@@ -390,7 +390,7 @@ WORKER = """
 import sys
 from tiny_assignment import *
 from autograder.engine.runner import Runner
-from autograder.judge import judge_submission
+from autograder.judge.judge import judge_submission
 from autograder.model import Limits
 exam = tiny_exam(Path(sys.argv[1]))
 handed = handed_in(exam, {"square": "import time\\nwhile True: time.sleep(4321)"})

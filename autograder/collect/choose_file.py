@@ -9,7 +9,7 @@ from autograder.archives import (
     printable,
     unpacked,
 )
-from autograder.notebook_file import MAX_BYTES
+from autograder.judge.read_file import MAX_BYTES
 
 MAX_TRIES = 10  # files of one student that are looked into
 

@@ -19,9 +19,9 @@ from autograder.archives import (
     printable,
     zip_files,
 )
+from autograder.judge.read_file import MAX_BYTES
 from autograder.lms.naming import MOODLE, Top
 from autograder.model import CourseError
-from autograder.notebook_file import MAX_BYTES
 
 MAX_DEPTH = 3
 

@@ -28,7 +28,7 @@ from autograder.demo import Variant, read_variants
 from autograder.engine.given import is_given
 from autograder.engine.ready_made import bound, loads, statements
 from autograder.engine.runner import Runner
-from autograder.judge import judge_submission
+from autograder.judge.judge import judge_submission
 from autograder.model import (
     CellResult,
     CourseError,

@@ -15,9 +15,9 @@ from typing import Protocol, Self
 
 from autograder.assignment.exam import Exam
 from autograder.engine.runner import Runner
-from autograder.judge import judge_submission, no_points, refused, result_key
+from autograder.judge.judge import judge_submission, no_points, refused, result_key
+from autograder.judge.read_file import one_line
 from autograder.model import Limits, Outcome, Result, Submission
-from autograder.notebook_file import one_line
 
 HAND_IN = "Hand in the .ipynb file that was handed out, with your answers in it."
 RETRIES = 2  # of a submission whose worker died

@@ -16,8 +16,8 @@ from conftest import Visit
 from tiny_assignment import NAME, RIGHT, handed_in, submission, tiny_course
 
 from autograder.export import export_csv
-from autograder.intake import intake
-from autograder.judge import no_points
+from autograder.judge.judge import no_points
+from autograder.judge.rebuild import intake
 from autograder.model import Outcome, Result
 from autograder.record import record
 

@@ -19,8 +19,8 @@ from autograder.assignment.exam import (
     points,
 )
 from autograder.engine.given import is_added
+from autograder.judge.read_file import one_line
 from autograder.model import CellResult, Limits, Outcome
-from autograder.notebook_file import one_line
 
 FIELD = {
     "idea": re.compile(r"^Idea: (.+)$", re.MULTILINE),

@@ -1,7 +1,7 @@
 """Run a submission and judge it: plain data in, a Result out.
 
 The engine runs the notebook in one process and the tests in another (see
-`autograder.engine`); `autograder.verdict` reads how the cells ended.
+`autograder.engine`); `autograder.judge.verdict` reads how the cells ended.
 """
 
 import json
@@ -13,11 +13,11 @@ from typing import Any
 
 from autograder.assignment.exam import Exam, grade_id, is_manual, points
 from autograder.engine.runner import Runner
-from autograder.intake import Rebuilt, intake
+from autograder.judge.read_file import RefusedError, one_line
+from autograder.judge.rebuild import Rebuilt, intake
+from autograder.judge.verdict import Verdict, cell_titles
 from autograder.model import CellResult, Limits, Outcome, Result, Submission
-from autograder.notebook_file import RefusedError, one_line
 from autograder.processes import GraderError
-from autograder.verdict import Verdict, cell_titles
 
 JUDGE = "engine 1"  # grades by another judge are graded again
 ATTEMPTS = 2
