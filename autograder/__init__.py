@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from autograder.collect.collect import collect_class
     from autograder.course.folder import Course
-    from autograder.grade import grade_class
+    from autograder.grade.grade import grade_class
     from autograder.judge.judge import judge_submission
     from autograder.model import CourseError, Limits, Outcome, Result, Submission
     from autograder.release.release import release_assignment
@@ -41,7 +41,7 @@ _PLACES = {
     "Result": "autograder.model",
     "Submission": "autograder.model",
     "collect_class": "autograder.collect.collect",
-    "grade_class": "autograder.grade",
+    "grade_class": "autograder.grade.grade",
     "judge_submission": "autograder.judge.judge",
     "release_assignment": "autograder.release.release",
 }

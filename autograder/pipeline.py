@@ -4,7 +4,7 @@ from pathlib import Path
 
 from autograder.collect.collect import collect_class
 from autograder.course.folder import Course
-from autograder.grade import grade_class
+from autograder.grade.grade import grade_class
 from autograder.model import Limits, Result
 from autograder.release.release import find_source, release_assignment
 

@@ -35,7 +35,11 @@ class Grading:
     def workers(self) -> list[psutil.Process]:
         """Its worker processes that run."""
         children = psutil.Process(self.process.pid).children()
-        return [each for each in children if "autograder.scale.worker" in words(each)]
+        return [
+            each
+            for each in children
+            if "autograder.grade.workers.worker" in words(each)
+        ]
 
     def end(self, number: signal.Signals | None = None) -> tuple[int, str]:
         """Send it a signal, or let it finish; return its status and what it said."""

@@ -10,9 +10,9 @@ from tiny_assignment import NAME, hand_in, handed_in, tiny_course, write_source
 
 from autograder.cli import main
 from autograder.collect.collect import read_submission
+from autograder.grade.record import record
 from autograder.judge.judge import no_points, refused
 from autograder.model import Outcome, Result
-from autograder.record import record
 
 COMMANDS = (
     "release",
@@ -43,7 +43,7 @@ def full_disk(monkeypatch):
             raise OSError("the disk is full")
         whole(course, exam, result, *rest)
 
-    module = sys.modules["autograder.grade"]
+    module = sys.modules["autograder.grade.grade"]
     whole = module.record
     monkeypatch.setattr(module, "record", record)
 
@@ -141,7 +141,7 @@ def test_an_interruption_is_one_line_and_status_2(course, monkeypatch, capsys):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sys.modules["autograder.grade"], "grade", interrupted)
+    monkeypatch.setattr(sys.modules["autograder.grade.grade"], "grade", interrupted)
     status, _, err = run(capsys, "grade", "t1")
     assert (status, err.count("\n")) == (2, 1)
     assert "the same command continues" in err

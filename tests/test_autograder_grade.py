@@ -139,7 +139,7 @@ def test_a_new_gradebook_gets_the_grades_that_are_there(course, tmp_path):
     ids=["a student", "an assignment", "a scheduler", "a kind of address"],
 )
 def test_what_is_not_there_is_said(course, options, said, monkeypatch):
-    monkeypatch.setattr("autograder.scale.cluster.TO_ANSWER", 1)
+    monkeypatch.setattr("autograder.grade.workers.dask.TO_ANSWER", 1)
     options = {"assignment": "t1", "course": course} | options
     with pytest.raises(CourseError, match=said):
         autograder.grade_class(**options)
@@ -179,7 +179,7 @@ def test_what_a_killed_run_left_half_written_is_removed(course):
 
 
 def test_one_grade_that_cannot_be_recorded_stops_no_other(course, monkeypatch):
-    module = sys.modules["autograder.grade"]
+    module = sys.modules["autograder.grade.grade"]
     whole = module.record
 
     def record(course, exam, result, *rest):

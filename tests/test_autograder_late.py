@@ -22,9 +22,9 @@ from autograder.course.late import (
 )
 from autograder.course.settings import LatePolicy, settings
 from autograder.course.submitted import Note, store
+from autograder.grade.record import record
 from autograder.judge.judge import no_points
 from autograder.model import CourseError, Outcome, Result
-from autograder.record import record
 from autograder.scores import read_class
 
 FILE = """

@@ -21,11 +21,11 @@ from autograder.assignment.exam import grade_id, read_exam
 from autograder.course.folder import Course
 from autograder.course.late import enter_penalties
 from autograder.course.submitted import Note, store
-from autograder.formgrader import harmless
+from autograder.grade.formgrader_copy import harmless
+from autograder.grade.record import CHANGED, NO_RESPONSE, record
 from autograder.judge.judge import no_points, refused
 from autograder.judge.rebuild import intake
 from autograder.model import Outcome, Result
-from autograder.record import CHANGED, NO_RESPONSE, record
 from autograder.release.release import publish
 
 LATE = f"""

@@ -13,9 +13,9 @@ from grading_process import until
 from tiny_assignment import NAME, hand_in, handed_in, tiny_course, tiny_exam
 
 import autograder
+from autograder.grade.workers.local import LocalWorkers
+from autograder.grade.workers.task import Lost, Task, pack, perform, read_result, unpack
 from autograder.model import CourseError, Limits, Outcome, Submission
-from autograder.scale.local import LocalWorkers
-from autograder.scale.task import Lost, Task, pack, perform, read_result, unpack
 
 
 @pytest.fixture(scope="module")
@@ -187,7 +187,7 @@ def test_a_cluster_gives_the_grades_that_this_machine_gives(cluster, tmp_path):
 
 
 def test_a_scheduler_that_ends_is_said_and_what_is_done_is_kept(cluster, exam):
-    from autograder.scale.cluster import ClusterWorkers
+    from autograder.grade.workers.dask import ClusterWorkers
 
     with ClusterWorkers(pack(exam), cluster.address) as workers:
         results = workers.results(tasks(200))
@@ -221,7 +221,7 @@ def test_a_dask_worker_that_is_killed_costs_no_grade(cluster, tmp_path):
 
 
 def test_a_task_for_the_gpu_waits_for_a_worker_that_has_one(cluster, exam):
-    from autograder.scale.cluster import ClusterWorkers
+    from autograder.grade.workers.dask import ClusterWorkers
 
     with ClusterWorkers(pack(exam), cluster.address) as workers:
         gpu = [replace(task, limits=Limits(gpu=True)) for task in tasks(1)]

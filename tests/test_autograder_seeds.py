@@ -29,7 +29,7 @@ from autograder.assignment.per_student import (
 )
 from autograder.cli import main
 from autograder.course.folder import Course
-from autograder.grade import grade_class
+from autograder.grade.grade import grade_class
 from autograder.judge.rebuild import intake
 from autograder.model import CourseError
 

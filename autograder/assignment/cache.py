@@ -7,7 +7,7 @@ from pathlib import Path
 
 from autograder.assignment.exam import Exam, read_exam
 from autograder.course.folder import Course, write_whole
-from autograder.scale.task import pack, unpack
+from autograder.grade.workers.task import pack, unpack
 
 MAKERS = ("nbgrader", "nbconvert", "nbformat", "jupytext")
 

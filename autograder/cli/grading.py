@@ -38,7 +38,7 @@ def add_grade(command: Command) -> None:
 
 
 def run_grade(options: argparse.Namespace) -> int:
-    from autograder.grade import grade_class
+    from autograder.grade.grade import grade_class
 
     graded = grade_class(
         options.assignment,

@@ -29,7 +29,7 @@ from autograder.collect.collect import collect_class
 from autograder.course import gradebook
 from autograder.course.folder import Course
 from autograder.feedback import write_feedback
-from autograder.grade import grade_class
+from autograder.grade.grade import grade_class
 from autograder.model import Limits, Result
 from autograder.report import write_report
 

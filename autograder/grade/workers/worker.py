@@ -1,7 +1,7 @@
 """A worker process: takes submissions as bytes, gives grades as bytes, until told.
 
 It ends when its parent does, however that ends, and takes its engine with it.
-Started as `python -m autograder.scale.worker TIER DESCRIPTOR PARENT` by `local`.
+Started as `python -m autograder.grade.workers.worker TIER DESCRIPTOR PARENT` by `local`.
 """
 
 import atexit
@@ -26,10 +26,10 @@ def main(protection: str, descriptor: int, parent: int) -> None:
     """
     keep_house()
     end_with(parent)
+    from autograder.grade.workers.task import perform
     from autograder.model import CourseError
     from autograder.processes import import_less
     from autograder.sandbox import best_tier
-    from autograder.scale.task import perform
 
     import_less()
     if protection == "sandboxed":

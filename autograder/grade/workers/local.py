@@ -18,10 +18,10 @@ from multiprocessing.connection import Pipe, wait
 from pathlib import Path
 from typing import Self
 
+from autograder.grade.workers.task import RETRIES, Lost, Task
+from autograder.grade.workers.worker import READY, remove
 from autograder.model import CourseError
 from autograder.processes import kill_tree
-from autograder.scale.task import RETRIES, Lost, Task
-from autograder.scale.worker import READY, remove
 
 STARTS = 3  # in a row that may fail before the run does
 GRACE = 180.0  # seconds beyond the notebook's own limit, on a loaded machine
@@ -44,7 +44,7 @@ class Worker:
         self.ready = False
         self.task: Task | None = None
         self.deadline = time.monotonic() + GRACE
-        command = [sys.executable, "-m", "autograder.scale.worker"]
+        command = [sys.executable, "-m", "autograder.grade.workers.worker"]
         command += ["sandboxed" if sandbox else "unprotected"]
         with its_end:
             self.process = subprocess.Popen(

@@ -11,8 +11,8 @@ from concurrent.futures import CancelledError
 from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
+from autograder.grade.workers.task import RETRIES, Lost, Task, perform
 from autograder.model import CourseError
-from autograder.scale.task import RETRIES, Lost, Task, perform
 
 if TYPE_CHECKING:
     from distributed import Client, Future

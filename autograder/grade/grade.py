@@ -19,13 +19,13 @@ from autograder.course.gradebook import entered, holds
 from autograder.course.late import enter_penalties
 from autograder.course.settings import NAME as COURSE_FILE
 from autograder.course.settings import settings
+from autograder.grade.record import record
+from autograder.grade.workers.dask import ClusterWorkers
+from autograder.grade.workers.local import LocalWorkers
+from autograder.grade.workers.task import Task, Workforce, pack, read_result
 from autograder.judge.judge import result_key
 from autograder.judge.read_file import one_line
 from autograder.model import CourseError, Limits, Outcome, Result
-from autograder.record import record
-from autograder.scale.cluster import ClusterWorkers
-from autograder.scale.local import LocalWorkers
-from autograder.scale.task import Task, Workforce, pack, read_result
 
 if TYPE_CHECKING:
     from nbgrader.api import Gradebook

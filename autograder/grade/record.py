@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from autograder.assignment.exam import Exam, grade_id, is_answer, is_manual
 from autograder.course.folder import Course, write_whole
-from autograder.formgrader import for_formgrader
+from autograder.grade.formgrader_copy import for_formgrader
 from autograder.model import CellResult, Outcome, Result
 
 if TYPE_CHECKING:
