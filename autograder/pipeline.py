@@ -25,9 +25,9 @@ def demonstrate(
     earlier call has graded is not graded again. Raises CourseError.
     """
     from autograder.demo import make_class
-    from autograder.export import export_csv
-    from autograder.feedback import write_feedback
-    from autograder.report import write_report
+    from autograder.results.csv_export import export_csv
+    from autograder.results.feedback import write_feedback
+    from autograder.results.report import write_report
 
     assignment, source = find_source(solutions, name)
     release_assignment(course, assignment, solutions, limits, variants=False)

@@ -41,10 +41,10 @@ from autograder.course.folder import Course, own_tools_on_path, write_whole
 from autograder.demo import Stories
 from autograder.engine.runner import Runner
 from autograder.engine.warm import warm_up
-from autograder.export import export_csv
 from autograder.judge.judge import judge_submission
 from autograder.model import Outcome, Submission
 from autograder.release.release import find_source, publish, write_config
+from autograder.results.csv_export import export_csv
 
 SOLUTIONS = Path(__file__).parents[1] / "solutions"
 CELL_SECONDS = 5  # of the class with hostile ones; the same for both graders

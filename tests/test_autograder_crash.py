@@ -16,11 +16,11 @@ from tiny_assignment import submission as handed
 
 import autograder
 from autograder.course.folder import Course
-from autograder.export import export_csv
 from autograder.grade.record import record
 from autograder.judge.judge import no_points
 from autograder.judge.rebuild import intake
 from autograder.model import Outcome, Result
+from autograder.results.csv_export import export_csv
 
 SLOW = "import time\ntime.sleep({})\n"
 

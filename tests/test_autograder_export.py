@@ -5,8 +5,8 @@ import csv
 import pytest
 
 from autograder.course.folder import Course
-from autograder.export import export_csv, safe
 from autograder.model import CellResult, Outcome, Result
+from autograder.results.csv_export import export_csv, safe
 
 NAME = "a1_maps"
 CELLS = (

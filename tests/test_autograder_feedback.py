@@ -12,10 +12,10 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from autograder.course.folder import Course
-from autograder.feedback import feedback_page, hidden_lines, write_feedback
 from autograder.model import CellResult, Outcome, Result
-from autograder.sanitise import markdown_html, output_html, picture_uri, plain
-from autograder.scores import Scored, read_class
+from autograder.results.feedback import feedback_page, hidden_lines, write_feedback
+from autograder.results.sanitise import markdown_html, output_html, picture_uri, plain
+from autograder.results.scores import Scored, read_class
 
 NAME = "a1_maps"
 # What would run or load something, each written as an attacker writes it. HOST stands

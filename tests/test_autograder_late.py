@@ -25,7 +25,7 @@ from autograder.course.submitted import Note, store
 from autograder.grade.record import record
 from autograder.judge.judge import no_points
 from autograder.model import CourseError, Outcome, Result
-from autograder.scores import read_class
+from autograder.results.scores import read_class
 
 FILE = """
 timezone = "Europe/Berlin"
@@ -258,8 +258,8 @@ def test_plain_nbgrader_takes_the_plugin_and_gives_the_same(graded):
 
 
 def test_the_student_and_the_instructor_are_told(graded):
-    from autograder.feedback import write_feedback
-    from autograder.report import write_report
+    from autograder.results.feedback import write_feedback
+    from autograder.results.report import write_report
 
     paths = write_feedback(graded, NAME)
     pages = {path.parts[-3]: path.read_text("utf-8") for path in paths}

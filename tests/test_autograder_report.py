@@ -10,11 +10,17 @@ import numpy as np
 import pytest
 
 from autograder.course.folder import Course
-from autograder.items import fisher_interval, item_rest, mistakes, tasks, unnamed
 from autograder.model import CellResult, Outcome, Result
-from autograder.plots import RADIUS, histogram, side_by_side, ticks
-from autograder.report import write_report
-from autograder.scores import Score, Scored, read_class
+from autograder.results.item_analysis import (
+    fisher_interval,
+    item_rest,
+    mistakes,
+    tasks,
+    unnamed,
+)
+from autograder.results.plots import RADIUS, histogram, side_by_side, ticks
+from autograder.results.report import write_report
+from autograder.results.scores import Score, Scored, read_class
 
 NAME = "a1_maps"
 POINTS = (3.0, 1.0, 4.0)

@@ -11,12 +11,12 @@ from tiny_assignment import NAME, handed_in, tiny_course
 
 from autograder.collect.collect import collect_class
 from autograder.course.folder import Course
-from autograder.export import export_with_nbgrader
 from autograder.grade.record import record
 from autograder.judge.judge import no_points
 from autograder.lms.fill import send_back, unsettled
 from autograder.lms.roster import read_table
 from autograder.model import CourseError, Outcome, Result
+from autograder.results.csv_export import export_with_nbgrader
 
 FILE = f"{NAME}.ipynb"
 

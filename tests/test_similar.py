@@ -4,7 +4,7 @@ import json
 import random
 
 from autograder.model import Outcome, Result
-from autograder.similar import LEAST, pieces, similar_pairs
+from autograder.results.similarity import LEAST, pieces, similar_pairs
 
 WORDS = ("exp", "log", "sum", "mean", "tanh", "sqrt", "sin", "cos", "square", "abs")
 

@@ -91,8 +91,8 @@ def run_export(options: argparse.Namespace) -> int:
     path = options.output or reports / file_name(assignment, options.to)
     if options.to in ("canvas", "moodle"):
         return run_send_back(options, assignment, path)
-    from autograder.export import export_csv, export_with_nbgrader
     from autograder.lms.fill import unsettled
+    from autograder.results.csv_export import export_csv, export_with_nbgrader
 
     if options.to == "nbgrader":
         export_with_nbgrader(options.course, assignment, path, options.exporter)

@@ -15,7 +15,7 @@ from autograder.cli.frame import (
 )
 from autograder.course.folder import Course
 from autograder.model import Outcome
-from autograder.summary import summary, table
+from autograder.results.summary import summary, table
 
 
 def add_release(command: Command) -> None:

@@ -51,7 +51,7 @@ def harmless(markdown: str) -> str:
 
 def shown(output: dict[str, Any]) -> dict[str, Any]:
     """An output with its plain text, its pictures and its cleaned HTML alone."""
-    from autograder.sanitise import clean_html
+    from autograder.results.sanitise import clean_html
 
     if "data" not in output:
         return output

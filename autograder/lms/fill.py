@@ -13,7 +13,7 @@ from autograder.course.submitted import read_note
 from autograder.lms.roster import Person, Roster, kept_roster, read_roster
 from autograder.lms.targets import Target, harmless, plain, target_of
 from autograder.model import CourseError, Outcome
-from autograder.scores import Scored, read_class
+from autograder.results.scores import Scored, read_class
 
 
 @dataclass

@@ -11,10 +11,10 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar
 
-from autograder.export import FORMULA, safe
 from autograder.lms.roster import CanvasRoster, MoodleRoster, Person, Roster
 from autograder.model import CourseError
-from autograder.scores import Scored
+from autograder.results.csv_export import FORMULA, safe
+from autograder.results.scores import Scored
 
 TITLE = re.compile(r"(?P<title>.*?)\s*\((?P<number>\d+)\)\s*")
 READ_ONLY = "(read only)"

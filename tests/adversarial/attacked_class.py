@@ -28,10 +28,10 @@ from autograder.assignment.exam import Exam
 from autograder.collect.collect import collect_class
 from autograder.course import gradebook
 from autograder.course.folder import Course
-from autograder.feedback import write_feedback
 from autograder.grade.grade import grade_class
 from autograder.model import Limits, Result
-from autograder.report import write_report
+from autograder.results.feedback import write_feedback
+from autograder.results.report import write_report
 
 GROUPS = (
     "forging",

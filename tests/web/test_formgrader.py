@@ -15,11 +15,11 @@ import pytest
 from conftest import Visit
 from tiny_assignment import NAME, RIGHT, handed_in, submission, tiny_course
 
-from autograder.export import export_csv
 from autograder.grade.record import record
 from autograder.judge.judge import no_points
 from autograder.judge.rebuild import intake
 from autograder.model import Outcome, Result
+from autograder.results.csv_export import export_csv
 
 pytestmark = pytest.mark.web
 ANSWER = "So $x^2 \\ge 0$. ![far](https://example.org/seen.png)"

@@ -8,7 +8,7 @@ from pathlib import Path
 from autograder.course.folder import Course, write_whole
 from autograder.course.late import enter_penalties
 from autograder.model import CourseError
-from autograder.scores import Scored, absent, read_class
+from autograder.results.scores import Scored, absent, read_class
 
 COLUMNS = ("student", "score", "max_score", "outcome", "reason", "waiting")
 LATE = ("late_days", "penalty")

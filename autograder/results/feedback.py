@@ -16,8 +16,8 @@ from markupsafe import Markup
 
 from autograder.assignment.exam import grade_id, is_answer
 from autograder.course.folder import Course, write_whole
-from autograder.pages import render
-from autograder.sanitise import (
+from autograder.results.pages import render
+from autograder.results.sanitise import (
     code_html,
     joined,
     markdown_html,
@@ -25,7 +25,7 @@ from autograder.sanitise import (
     plain,
     text_html,
 )
-from autograder.scores import Score, Scored, read_class
+from autograder.results.scores import Score, Scored, read_class
 
 MAX_OUTPUTS = 20  # of one cell
 MAX_PARTS = 300  # cells and outputs of one page

@@ -10,7 +10,8 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from autograder.course.folder import Course, write_whole
-from autograder.items import (
+from autograder.model import Outcome
+from autograder.results.item_analysis import (
     ENOUGH,
     Loss,
     Mistake,
@@ -19,11 +20,10 @@ from autograder.items import (
     tasks,
     unnamed,
 )
-from autograder.model import Outcome
-from autograder.pages import number, render, seconds
-from autograder.plots import histogram, item_map, share_bar
-from autograder.scores import Scored, absent, read_class
-from autograder.similar import Pair, similar_pairs
+from autograder.results.pages import number, render, seconds
+from autograder.results.plots import histogram, item_map, share_bar
+from autograder.results.scores import Scored, absent, read_class
+from autograder.results.similarity import Pair, similar_pairs
 
 
 @dataclass(frozen=True)

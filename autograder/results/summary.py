@@ -10,7 +10,9 @@ def summary(
     course: Course, assignment: str, students: set[str]
 ) -> list[dict[str, Any]]:
     """A row for each student: outcome, score, and what a person must look at."""
-    from autograder.scores import read_class  # it imports nbgrader, which is slow
+    from autograder.results.scores import (
+        read_class,  # it imports nbgrader, which is slow
+    )
 
     rows = []
     for scored in read_class(course, assignment):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import StatisticsError, correlation, fmean
 
 from autograder.model import CellResult
-from autograder.scores import Score, Scored
+from autograder.results.scores import Score, Scored
 
 ENOUGH = 8  # students; with fewer the interval of a correlation says nothing
 SURE = 1.96  # standard errors of a 95 % interval
