@@ -38,7 +38,7 @@ import psutil
 from autograder.assignment.exam import MARKER, grade_id, is_test, read_exam, read_source
 from autograder.collect.collect import collect_class
 from autograder.course.folder import Course, own_tools_on_path, write_whole
-from autograder.demo import Stories
+from autograder.demo.students import Stories
 from autograder.engine.runner import Runner
 from autograder.engine.warm import warm_up
 from autograder.judge.judge import judge_submission

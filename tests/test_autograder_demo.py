@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from autograder.assignment.exam import grade_id, is_answer, is_test, student_version
-from autograder.demo import NAMES, make_class, read_variants, the_class
+from autograder.demo.students import NAMES, make_class, read_variants, the_class
 from autograder.model import CourseError
 
 NAME = "a9_sums"

@@ -6,7 +6,7 @@ import pytest
 from tiny_assignment import NAME, SOURCE, write_source
 
 from autograder.assignment.exam import read_exam
-from autograder.demo import Variant
+from autograder.demo.students import Variant
 from autograder.engine.ready_made import statements
 from autograder.engine.runner import Runner
 from autograder.engine.stand_in import KINDS, Equal, spoil

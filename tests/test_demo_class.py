@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from autograder.demo import HandedIn, Variant, read_variants, the_class
+from autograder.demo.students import HandedIn, Variant, read_variants, the_class
 from autograder.model import Outcome, Result
 
 ROOT = Path(__file__).parents[1]

@@ -69,7 +69,7 @@ def add_demo(command: Command) -> None:
 
 
 def run_demo(options: argparse.Namespace) -> int:
-    from autograder.pipeline import demonstrate
+    from autograder.demo.run import demonstrate
 
     results = demonstrate(
         options.course,
@@ -97,7 +97,7 @@ def add_demo_class(command: Command) -> None:
 
 
 def run_demo_class(options: argparse.Namespace) -> int:
-    from autograder.demo import make_class
+    from autograder.demo.students import make_class
     from autograder.release.release import find_source
 
     _, source = find_source(options.solutions, options.assignment)

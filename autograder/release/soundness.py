@@ -24,7 +24,7 @@ from autograder.assignment.exam import (
     student_version,
 )
 from autograder.assignment.per_student import seed_cell
-from autograder.demo import Variant, read_variants
+from autograder.demo.students import Variant, read_variants
 from autograder.engine.given import is_given
 from autograder.engine.ready_made import bound, loads, statements
 from autograder.engine.runner import Runner

@@ -24,7 +24,7 @@ def demonstrate(
     The release is not tried on the variants: they are what the class hands in. What an
     earlier call has graded is not graded again. Raises CourseError.
     """
-    from autograder.demo import make_class
+    from autograder.demo.students import make_class
     from autograder.results.csv_export import export_csv
     from autograder.results.feedback import write_feedback
     from autograder.results.report import write_report
