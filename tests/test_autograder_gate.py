@@ -7,7 +7,6 @@ from tiny_assignment import NAME, SOURCE, write_source
 
 from autograder.assignment.exam import read_exam
 from autograder.demo.students import Variant
-from autograder.engine.ready_made import statements
 from autograder.engine.runner import Runner
 from autograder.engine.stand_in import KINDS, Equal, spoil
 from autograder.model import CourseError
@@ -18,6 +17,7 @@ from autograder.release.soundness import (
     returning_functions,
     without_pictures,
 )
+from autograder.static_analysis.ready_made import statements
 
 LOCKED = "---\nnbgrader: {grade: false, grade_id: checks, solution: false}\n---\n"
 CUBE_TEST = 'check(cube(2), 8, "the cube")'

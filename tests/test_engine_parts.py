@@ -12,7 +12,6 @@ import pytest
 from autograder.engine import given, warm
 from autograder.engine.outlet import Outlet
 from autograder.engine.outputs import MOST, Collector, known
-from autograder.engine.ready_made import Rules, imported, rules_of, scan
 from autograder.engine.wire import (
     HEADER,
     MAX_FRAME,
@@ -22,6 +21,7 @@ from autograder.engine.wire import (
     receive,
     send,
 )
+from autograder.static_analysis.ready_made import Rules, imported, rules_of, scan
 
 # --- frames ---------------------------------------------------------------------------
 

@@ -5,9 +5,9 @@ import json
 
 import pytest
 
-from autograder.engine.facts import LONGEST, MOST, Facts, facts_of, read_all
 from autograder.engine.given import Cell
 from autograder.engine.waiting import Waiting, needed_by
+from autograder.static_analysis.effects import LONGEST, MOST, Facts, facts_of, read_all
 
 F = "def f(x):\n    return 2 * x"
 TEST = "assert f(1) == 2"

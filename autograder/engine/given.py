@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from autograder.assignment.exam import grade_id, is_answer, is_test, nbgrader_of
-from autograder.engine import ready_made
+from autograder.static_analysis import ready_made
 
 SEED = "student_seed"
 

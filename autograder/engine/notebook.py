@@ -11,12 +11,12 @@ from typing import Any
 
 from autograder.engine import given
 from autograder.engine.asking import Asking
-from autograder.engine.facts import Facts
 from autograder.engine.nursery import Nursery, now
 from autograder.engine.outputs import Collector
 from autograder.engine.pair import STUDENT, TESTER, TOTAL, LostError, Pair
 from autograder.engine.run import Run, run_of
 from autograder.processes import GraderError
+from autograder.static_analysis.effects import Facts
 
 SCAN_SECONDS = 20.0
 LEAST = 0.1  # seconds

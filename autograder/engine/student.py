@@ -12,9 +12,7 @@ import socket
 from typing import Any
 
 from autograder.channel import Channel, serve
-from autograder.engine import ready_made
 from autograder.engine.ending import run_and_end
-from autograder.engine.facts import read_all
 from autograder.engine.outlet import Descriptors, Outlet, Output
 from autograder.engine.shell import (
     Alarm,
@@ -26,6 +24,8 @@ from autograder.engine.shell import (
 )
 from autograder.engine.warm import threads
 from autograder.engine.wire import Message, receive, send
+from autograder.static_analysis import ready_made
+from autograder.static_analysis.effects import read_all
 
 
 class Student:

@@ -9,9 +9,9 @@ import ast
 import symtable
 from functools import lru_cache
 
-from autograder.engine.facts import Facts, facts_of
 from autograder.engine.given import Cell
-from autograder.engine.ready_made import loads
+from autograder.static_analysis.effects import Facts, facts_of
+from autograder.static_analysis.ready_made import loads
 
 COMPOUND = ast.For | ast.While | ast.If | ast.With | ast.Try | ast.Match
 facts_of_given = lru_cache(maxsize=1000)(facts_of)  # the same in a whole class

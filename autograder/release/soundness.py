@@ -26,7 +26,6 @@ from autograder.assignment.exam import (
 from autograder.assignment.per_student import seed_cell
 from autograder.demo.students import Variant, read_variants
 from autograder.engine.given import is_given
-from autograder.engine.ready_made import bound, loads, statements
 from autograder.engine.runner import Runner
 from autograder.judge.judge import judge_submission
 from autograder.model import (
@@ -37,6 +36,7 @@ from autograder.model import (
     Result,
     Submission,
 )
+from autograder.static_analysis.ready_made import bound, loads, statements
 
 KINDS = ("None", "NaN", "empty", "zero", "always equal")
 SEEDS = (0, 20_011)  # of two students, where each has a number of their own

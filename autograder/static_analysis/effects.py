@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from autograder.engine.ready_made import bound, loads
+from autograder.static_analysis.ready_made import bound, loads
 
 LONGEST = 20_000  # characters of a cell that are read
 MOST = 200_000  # of all cells of a student
