@@ -24,8 +24,8 @@ from tiny_assignment import (
 )
 
 from autograder.assignment.exam import grade_id
-from autograder.engine.asking import Asking
 from autograder.engine.runner import Runner
+from autograder.engine.test_cells import Asking
 from autograder.judge.judge import judge_submission
 from autograder.model import Limits, Outcome
 from autograder.processes import GraderError

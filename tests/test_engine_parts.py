@@ -9,10 +9,9 @@ from dataclasses import asdict
 
 import pytest
 
-from autograder.engine import given, warm
-from autograder.engine.outlet import Outlet
-from autograder.engine.outputs import MOST, Collector, known
-from autograder.engine.wire import (
+from autograder.engine import prepare as given
+from autograder.engine import warm
+from autograder.engine.control import (
     HEADER,
     MAX_FRAME,
     Reader,
@@ -21,6 +20,8 @@ from autograder.engine.wire import (
     receive,
     send,
 )
+from autograder.engine.outlet import Outlet
+from autograder.engine.receive_outputs import MOST, Collector, known
 from autograder.static_analysis.ready_made import Rules, imported, rules_of, scan
 
 # --- frames ---------------------------------------------------------------------------

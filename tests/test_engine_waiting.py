@@ -5,8 +5,8 @@ import json
 
 import pytest
 
-from autograder.engine.given import Cell
-from autograder.engine.waiting import Waiting, needed_by
+from autograder.engine.prepare import Cell
+from autograder.engine.schedule import Waiting, needed_by
 from autograder.static_analysis.effects import LONGEST, MOST, Facts, facts_of, read_all
 
 F = "def f(x):\n    return 2 * x"

@@ -23,7 +23,7 @@ from typing import Any
 
 from autograder.assignment.exam import Exam, grade_id
 from autograder.course.folder import Course, write_whole
-from autograder.engine.given import is_seed_cell, seeded
+from autograder.engine.prepare import is_seed_cell, seeded
 from autograder.model import CourseError
 
 SECRET = ".secret"

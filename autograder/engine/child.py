@@ -5,9 +5,9 @@ import socket
 import sys
 
 from autograder.engine import student, tester
+from autograder.engine.control import Message, WireError, send
 from autograder.engine.shell import Shell
 from autograder.engine.warm import seed_all
-from autograder.engine.wire import Message, WireError, send
 from autograder.sandbox import Box, enter, tier
 
 ROLES = {"student": student.serve_worker, "tester": tester.serve_worker}

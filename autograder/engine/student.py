@@ -12,6 +12,7 @@ import socket
 from typing import Any
 
 from autograder.channel import Channel, serve
+from autograder.engine.control import Message, receive, send
 from autograder.engine.ending import run_and_end
 from autograder.engine.outlet import Descriptors, Outlet, Output
 from autograder.engine.shell import (
@@ -23,7 +24,6 @@ from autograder.engine.shell import (
     run_cell,
 )
 from autograder.engine.warm import threads
-from autograder.engine.wire import Message, receive, send
 from autograder.static_analysis import ready_made
 from autograder.static_analysis.effects import read_all
 

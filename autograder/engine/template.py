@@ -12,9 +12,9 @@ import socket
 import sys
 
 from autograder.engine import child, warm
+from autograder.engine.control import Message, WireError, receive, send
 from autograder.engine.ending import run_and_end
 from autograder.engine.shell import Shell, make_shell, run_cell
-from autograder.engine.wire import Message, WireError, receive, send
 from autograder.sandbox import Box, prepare
 
 # First uses that load modules: the picture at a cell's end, a traceback.

@@ -14,7 +14,7 @@ from typing import Any
 
 from autograder.assignment.exam import Exam, grade_id, is_answer, is_test, nbgrader_of
 from autograder.assignment.per_student import differ_by_number
-from autograder.engine.given import is_seed_cell
+from autograder.engine.prepare import is_seed_cell
 from autograder.judge.read_file import RefusedError, one_line, read_cells
 from autograder.model import Submission
 

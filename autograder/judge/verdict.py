@@ -18,7 +18,7 @@ from autograder.assignment.exam import (
     is_test,
     points,
 )
-from autograder.engine.given import is_added
+from autograder.engine.prepare import is_added
 from autograder.judge.read_file import one_line
 from autograder.model import CellResult, Limits, Outcome
 

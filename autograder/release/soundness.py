@@ -25,7 +25,7 @@ from autograder.assignment.exam import (
 )
 from autograder.assignment.per_student import seed_cell
 from autograder.demo.students import Variant, read_variants
-from autograder.engine.given import is_given
+from autograder.engine.prepare import is_given
 from autograder.engine.runner import Runner
 from autograder.judge.judge import judge_submission
 from autograder.model import (

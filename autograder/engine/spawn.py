@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
-from autograder.engine.wire import Message, Reader, WireError, receive, send
+from autograder.engine.control import Message, Reader, WireError, receive, send
 from autograder.processes import GraderError, environment
 from autograder.sandbox import Box, SandboxError, Tier, Watch
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from autograder.engine.nursery import Child, Nursery, await_any, now
-from autograder.engine.outputs import Collector
-from autograder.engine.wire import Message, WireError
+from autograder.engine.control import Message, WireError
+from autograder.engine.receive_outputs import Collector
+from autograder.engine.spawn import Child, Nursery, await_any, now
 from autograder.sandbox import Box
 
 RESTARTS = 3

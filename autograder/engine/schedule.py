@@ -9,7 +9,7 @@ import ast
 import symtable
 from functools import lru_cache
 
-from autograder.engine.given import Cell
+from autograder.engine.prepare import Cell
 from autograder.static_analysis.effects import Facts, facts_of
 from autograder.static_analysis.ready_made import loads
 

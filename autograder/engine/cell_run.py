@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from autograder.engine.wire import Message
+from autograder.engine.control import Message
 
 ENDINGS = ("ok", "error", "time", "died")
 

@@ -10,10 +10,10 @@ import socket
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from autograder.engine.given import Cell
-from autograder.engine.pair import GRACE, STUDENT, TESTER, LostError
-from autograder.engine.run import Run, run_of
-from autograder.engine.waiting import Waiting
+from autograder.engine.cell_run import Run, run_of
+from autograder.engine.prepare import Cell
+from autograder.engine.processes import GRACE, STUDENT, TESTER, LostError
+from autograder.engine.schedule import Waiting
 from autograder.processes import GraderError
 
 if TYPE_CHECKING:
