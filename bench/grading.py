@@ -39,8 +39,8 @@ from autograder.assignment.exam import MARKER, grade_id, is_test, read_exam, rea
 from autograder.collect.collect import collect_class
 from autograder.course.folder import Course, own_tools_on_path, write_whole
 from autograder.demo.students import Stories
+from autograder.engine.child.warm_up import warm_up
 from autograder.engine.runner import Runner
-from autograder.engine.warm import warm_up
 from autograder.judge.judge import judge_submission
 from autograder.model import Outcome, Submission
 from autograder.release.release import find_source, publish, write_config

@@ -7,8 +7,8 @@ from tiny_assignment import NAME, SOURCE, write_source
 
 from autograder.assignment.exam import read_exam
 from autograder.demo.students import Variant
+from autograder.engine.child.spoiled import KINDS, Equal, spoil
 from autograder.engine.runner import Runner
-from autograder.engine.stand_in import KINDS, Equal, spoil
 from autograder.model import CourseError
 from autograder.release.soundness import (
     groups,

@@ -10,7 +10,8 @@ from dataclasses import asdict
 import pytest
 
 from autograder.engine import prepare as given
-from autograder.engine import warm
+from autograder.engine.child import warm_up as warm
+from autograder.engine.child.send_outputs import Outlet
 from autograder.engine.control import (
     HEADER,
     MAX_FRAME,
@@ -20,7 +21,6 @@ from autograder.engine.control import (
     receive,
     send,
 )
-from autograder.engine.outlet import Outlet
 from autograder.engine.receive_outputs import MOST, Collector, known
 from autograder.static_analysis.ready_made import Rules, imported, rules_of, scan
 

@@ -19,7 +19,7 @@ from autograder.engine.control import Message, Reader, WireError, receive, send
 from autograder.processes import GraderError, environment
 from autograder.sandbox import Box, SandboxError, Tier, Watch
 
-TEMPLATE = "autograder.engine.template"
+TEMPLATE = "autograder.engine.child.forkserver"
 START = 90.0  # seconds for a template to import everything, on a loaded machine
 SEND = 10.0  # seconds for a child to take a command
 Birth = tuple[int, Callable[[], float]]  # a pid, and what reaps it: CPU seconds

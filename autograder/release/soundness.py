@@ -43,7 +43,7 @@ SEEDS = (0, 20_011)  # of two students, where each has a number of their own
 WORKERS = 2
 SPOIL = """
 
-from autograder.engine.stand_in import spoil as _spoil
+from autograder.engine.child.spoiled import spoil as _spoil
 _spoil(globals(), {names!r}, {kind!r}, {returning!r})
 """
 

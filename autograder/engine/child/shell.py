@@ -14,7 +14,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from traitlets import Type
 from traitlets.config import Config
 
-from autograder.engine.outlet import Outlet, Stream
+from autograder.engine.child.send_outputs import Outlet, Stream
 
 LONGEST = 10_000  # characters of an exception's text
 FEW = 0.05  # seconds

@@ -4,10 +4,10 @@ import contextlib
 import socket
 import sys
 
-from autograder.engine import student, tester
+from autograder.engine.child import student, tester
+from autograder.engine.child.shell import Shell
+from autograder.engine.child.warm_up import seed_all
 from autograder.engine.control import Message, WireError, send
-from autograder.engine.shell import Shell
-from autograder.engine.warm import seed_all
 from autograder.sandbox import Box, enter, tier
 
 ROLES = {"student": student.serve_worker, "tester": tester.serve_worker}

@@ -7,9 +7,9 @@ import socket
 from typing import Any
 
 from autograder.channel import Channel, Moment, Student, run_test
+from autograder.engine.child.send_outputs import Outlet
+from autograder.engine.child.shell import Alarm, Shell, TimeUp, connect, run_cell
 from autograder.engine.control import Message, receive, send
-from autograder.engine.outlet import Outlet
-from autograder.engine.shell import Alarm, Shell, TimeUp, connect, run_cell
 
 SLACK = 0.5  # seconds: the wait for S ends first, if it is S that takes so long
 LONGEST = 10_000  # characters of an exception's text

@@ -12,10 +12,9 @@ import socket
 from typing import Any
 
 from autograder.channel import Channel, serve
-from autograder.engine.control import Message, receive, send
-from autograder.engine.ending import run_and_end
-from autograder.engine.outlet import Descriptors, Outlet, Output
-from autograder.engine.shell import (
+from autograder.engine.child.fork import run_and_end
+from autograder.engine.child.send_outputs import Descriptors, Outlet, Output
+from autograder.engine.child.shell import (
     Alarm,
     Shell,
     TimeUp,
@@ -23,7 +22,8 @@ from autograder.engine.shell import (
     mend_streams,
     run_cell,
 )
-from autograder.engine.warm import threads
+from autograder.engine.child.warm_up import threads
+from autograder.engine.control import Message, receive, send
 from autograder.static_analysis import ready_made
 from autograder.static_analysis.effects import read_all
 

@@ -1,6 +1,6 @@
 """The template's process: imports once, then forks a child for each order.
 
-`python -m autograder.engine.template FD [--once]`; FD is a socket to the worker. With
+`python -m autograder.engine.child.forkserver FD [--once]`; FD is a socket to the worker. With
 `--once` it becomes the child itself: a fresh process, for what cannot be forked.
 It holds nothing secret, because its children hold whatever it holds, and it ends with
 the worker, whose end of the socket closes then.
@@ -11,10 +11,11 @@ import signal
 import socket
 import sys
 
-from autograder.engine import child, warm
+from autograder.engine.child import start as child
+from autograder.engine.child import warm_up as warm
+from autograder.engine.child.fork import run_and_end
+from autograder.engine.child.shell import Shell, make_shell, run_cell
 from autograder.engine.control import Message, WireError, receive, send
-from autograder.engine.ending import run_and_end
-from autograder.engine.shell import Shell, make_shell, run_cell
 from autograder.sandbox import Box, prepare
 
 # First uses that load modules: the picture at a cell's end, a traceback.
