@@ -10,7 +10,8 @@ import time
 import pytest
 from channel_pair import IMPORTS, judged, student_of
 
-from autograder.channel import TestRun, run_test, twins
+from autograder.channel import TestRun, run_test
+from autograder.channel import shared_tensors as twins
 
 OK = TestRun("ok")
 HONEST = "def f(x): return 2 * x"
@@ -207,7 +208,7 @@ def test_a_flood_fails_and_ends(answer):
 LIAR = """
 import gc, struct, time
 from autograder.channel import Channel
-from autograder.channel.student import Server
+from autograder.channel.server import Server
 channel = next(
     o for o in gc.get_objects() if isinstance(o, Channel) and not o.closed
 )
@@ -375,7 +376,7 @@ def test_a_lost_process_cannot_be_swallowed_by_a_test():
 
 def test_a_gradient_of_another_shape_ends_the_test():
     answer = """
-from autograder.channel import student
+from autograder.channel import server as student
 student.PERFORM['vjp'] = lambda server, number, grads: [torch.ones(2)]
 def f(x): return x * 2
 """

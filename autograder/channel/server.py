@@ -15,14 +15,14 @@ import torch
 
 from autograder.channel.codec import Node, Packer, array_bytes, tensor_bytes
 from autograder.channel.errors import describe, rebuild
+from autograder.channel.exports import Received, Remote
 from autograder.channel.frames import BODY, Channel, ChannelError, ProtocolError
-from autograder.channel.given import Received, Remote
+from autograder.channel.global_state import surround
 from autograder.channel.handles import LIBRARIES
 from autograder.channel.messages import PeerPacker, PeerUnpacker
 from autograder.channel.peer import Peer
+from autograder.channel.shared_tensors import make_leaf
 from autograder.channel.strict import exact
-from autograder.channel.surroundings import surround
-from autograder.channel.twins import make_leaf
 
 ITERATION = 100_000  # items that are taken from an iterator at once
 SERVERS: dict[int, "Server"] = {}
