@@ -2,7 +2,7 @@
 
 The passes, in their order, each with its room:
 
-1. `release/`   refuse an assignment whose solution fails or whose stubs pass; hand it out
+1. `release/`   refuse an assignment whose solution fails or whose stubs pass; hand out
 2. `collect/`   a folder, or the archive of an LMS (`lms/`) → one private copy a student
 3. `judge/`     read the file, and rebuild it on the release's frame (`assignment/`)
 4. `engine/`    run the student's cells in one sandboxed process (`sandbox/`), and the

@@ -5,9 +5,8 @@ import json
 from importlib.metadata import version
 from pathlib import Path
 
-from autograder.assignment.exam import Exam, read_exam
+from autograder.assignment.exam import Exam, exam_from_bytes, read_exam
 from autograder.course.folder import Course, write_whole
-from autograder.grade.workers.task import pack, unpack
 
 MAKERS = ("nbgrader", "nbconvert", "nbformat", "jupytext")
 
@@ -23,11 +22,11 @@ def released_exam(course: Course, assignment: str) -> Exam:
     try:
         kept = json.loads(path.read_text("utf-8"))
         if kept["made_from"] == made_from:
-            return unpack(kept["exam"].encode("utf-8"))
+            return exam_from_bytes(kept["exam"].encode("utf-8"))
     except (FileNotFoundError, ValueError, KeyError, TypeError):
         pass  # there is none, or one of another version: it is made anew
     exam = read_exam(source, assignment)
-    kept = {"made_from": made_from, "exam": pack(exam).decode("utf-8")}
+    kept = {"made_from": made_from, "exam": exam.to_bytes().decode("utf-8")}
     write_whole(path, json.dumps(kept).encode("utf-8"))
     return exam
 
@@ -35,7 +34,8 @@ def released_exam(course: Course, assignment: str) -> Exam:
 def fingerprint(source: Path) -> str:
     """The sha256 of the source, of this package, and of the versions it builds on."""
     digest = hashlib.sha256()
-    for path in [source, *sorted(Path(__file__).parent.glob("*.py"))]:
+    makers = sorted(Path(__file__).parent.glob("*.py"))  # this room: it reads exams
+    for path in [source, *makers]:
         if path.exists():
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     digest.update(" ".join(map(version, MAKERS)).encode("utf-8"))

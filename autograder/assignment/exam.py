@@ -7,8 +7,8 @@ import logging
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, fields
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +42,11 @@ class Exam:
         text = json.dumps([self.assignment, self.release, sorted(self.tests.items())])
         return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
+    def to_bytes(self) -> bytes:
+        """The exam as JSON; `exam_from_bytes` gives back an equal one."""
+        plain = {each.name: getattr(self, each.name) for each in fields(self)}
+        return json.dumps(plain | {"tests": dict(self.tests)}).encode("utf-8")
+
     @cached_property
     def cells(self) -> list[dict[str, Any]]:
         """The handed-out cells, as plain dictionaries with `source` as one string."""
@@ -51,6 +56,12 @@ class Exam:
     def graded(self) -> list[dict[str, Any]]:
         """The cells that carry points."""
         return [cell for cell in self.cells if points(cell) is not None]
+
+
+@lru_cache(maxsize=2)
+def exam_from_bytes(data: bytes) -> Exam:
+    """Read what `Exam.to_bytes` wrote."""
+    return Exam(**json.loads(data))
 
 
 def nbgrader_of(cell: Mapping[str, Any]) -> Mapping[str, Any]:

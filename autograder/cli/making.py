@@ -52,7 +52,7 @@ def release_to_each(course: Course, assignment: str, roster: Path) -> list[Path]
     """Write a notebook for each student of a class list; return the paths."""
     from autograder.assignment.cache import released_exam
     from autograder.assignment.per_student import release_to_each
-    from autograder.lms.roster import read_roster
+    from autograder.lms.registry import read_roster
 
     students = [person.student for person in read_roster(roster).people]
     return release_to_each(course, released_exam(course, assignment), students)

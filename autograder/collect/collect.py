@@ -15,11 +15,12 @@ from autograder.course.folder import Course, write_whole
 from autograder.course.settings import settings
 from autograder.course.submitted import NOTE, Note, read_note, received, store
 from autograder.course.times import read_time
-from autograder.lms.naming import COPY, Handed, recognise
-from autograder.lms.roster import Roster, kept_roster, read_roster
+from autograder.lms.base import Handed, Roster
+from autograder.lms.registry import kept_roster, read_roster, recognise
 from autograder.model import CourseError, Submission
 
-__all__ = ["NOTE", "Collected", "collect", "read_submission"]
+__all__ = ["NOTE", "Collected", "collect_class", "read_submission"]
+COPY = re.compile(r"-\d+(?=\.[^.]+$)")  # Canvas adds -1 to a file handed in again
 STUDENT = re.compile(r"\w[\w.@+ -]{0,127}")
 
 

@@ -20,7 +20,8 @@ from autograder.archives import (
     zip_files,
 )
 from autograder.judge.read_file import MAX_BYTES
-from autograder.lms.naming import MOODLE, Top
+from autograder.lms.base import Top
+from autograder.lms.moodle import NAME as MOODLE
 from autograder.model import CourseError
 
 MAX_DEPTH = 3

@@ -22,7 +22,7 @@ from autograder.course.settings import settings
 from autograder.grade.record import record
 from autograder.grade.workers.dask import ClusterWorkers
 from autograder.grade.workers.local import LocalWorkers
-from autograder.grade.workers.task import Task, Workforce, pack, read_result
+from autograder.grade.workers.task import Task, Workforce, read_result
 from autograder.judge.judge import result_key
 from autograder.judge.read_file import one_line
 from autograder.model import CourseError, Limits, Outcome, Result
@@ -67,10 +67,12 @@ def grade_class(
         penalties = Penalties(course, assignment)
         if todo or unentered or not penalties.entered():
             if scheduler:
-                workforce = ClusterWorkers(pack(exam), scheduler)
+                workforce = ClusterWorkers(exam.to_bytes(), scheduler)
             else:
                 number = min(workers or len(os.sched_getaffinity(0)), len(todo))
-                workforce = LocalWorkers(pack(exam), number, sandbox=not unsandboxed)
+                workforce = LocalWorkers(
+                    exam.to_bytes(), number, sandbox=not unsandboxed
+                )
             with course.gradebook() as gradebook, penalties.renewed(gradebook):
                 kept |= grading.enter(unentered, gradebook)
                 kept |= grading.run(todo, gradebook, workforce, progress)

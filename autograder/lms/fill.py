@@ -4,16 +4,21 @@ Every other cell stays as it came. A student without a score stays blank and is 
 about; nobody is given a zero.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from autograder.course.folder import Course, write_whole
 from autograder.course.submitted import read_note
-from autograder.lms.roster import Person, Roster, kept_roster, read_roster
-from autograder.lms.targets import Target, harmless, plain, target_of
+from autograder.lms.base import Person, Roster, Target, points_text
+from autograder.lms.registry import kept_roster, read_roster, target_of
 from autograder.model import CourseError, Outcome
 from autograder.results.scores import Scored, read_class
+from autograder.tables import FORMULA
+
+# A cell that the LMS gave and a spreadsheet would run; a dash or a number it would not.
+RUNS = re.compile(r"\s*(?:[=@|%]|[+-]\s*[^\s\d.,+-])")
 
 
 @dataclass
@@ -50,11 +55,7 @@ def send_back(
         raise CourseError(
             f"{source}: no such file. Give the class list of the LMS: --roster FILE."
         )
-    target = target_of(read_roster(source), assignment, column)
-    if target.lms != to:
-        raise CourseError(
-            f"{source}: {to}'s class list was expected, and this is {target.lms}'s."
-        )
+    target = target_of(read_roster(source), assignment, column, to)
     scored = read_class(course, assignment)
     factor = factor_of(target, scored, scale, source)
     sent, cells = fill(course, target, scored, factor, path)
@@ -110,7 +111,7 @@ def fill(
         if each.late and each.late.assumed:
             what = "late by the LMS's mark, which tells no time: counted as 1 day"
             sent.problems.append(f"{student}: {what}")
-        cells[person.row, target.column] = plain(factor * each.points)
+        cells[person.row, target.column] = points_text(factor * each.points)
         cells |= target.comment(person, each)
         sent.written += 1
     people = target.roster.people
@@ -137,7 +138,7 @@ def row_of(course: Course, roster: Roster, scored: Scored) -> Person | None:
 
 def has(scored: Scored) -> str:
     """The score of somebody who cannot be written, so that it is not lost."""
-    return "" if scored.points is None else f" (score {plain(scored.points)})"
+    return "" if scored.points is None else f" (score {points_text(scored.points)})"
 
 
 def no_score(scored: Scored) -> str | None:
@@ -150,3 +151,13 @@ def no_score(scored: Scored) -> str | None:
     if scored.waiting:
         return f"{scored.waiting:g} points wait to be graded by hand"
     return None
+
+
+def harmless(roster: Roster) -> dict[tuple[int, int], str]:
+    """The cells that came with the list and that a spreadsheet would run, quoted."""
+    return {
+        (number, column): f"'{text}"
+        for number, row in enumerate(roster.table.rows)
+        for column, text in enumerate(row)
+        if text.lstrip().startswith(FORMULA) and RUNS.match(text)
+    }

@@ -54,7 +54,7 @@ def release_assignment(
 ) -> Path:
     """Check an assignment and put it in the course; return the student's file.
 
-    Its tests must tell right answers from wrong ones: see `autograder.release.soundness`. Writes
+    Its tests must tell right answers from wrong ones: see `soundness`. Writes
     source/, release/ and the gradebook. Raises CourseError, with the cells' names, and
     then changes nothing.
     """

@@ -9,12 +9,11 @@ from autograder.course.folder import Course, write_whole
 from autograder.course.late import enter_penalties
 from autograder.model import CourseError
 from autograder.results.scores import Scored, absent, read_class
+from autograder.tables import safe
 
 COLUMNS = ("student", "score", "max_score", "outcome", "reason", "waiting")
 LATE = ("late_days", "penalty")
 # A spreadsheet takes a cell that starts like this for a formula, and runs it.
-FORMULA = ("=", "+", "-", "@", "\N{FULLWIDTH EQUALS SIGN}", "\N{FULLWIDTH PLUS SIGN}")
-FORMULA += ("\N{FULLWIDTH HYPHEN-MINUS}", "\N{FULLWIDTH COMMERCIAL AT}", "|", "%")
 
 
 def export_csv(course: Course, assignment: str, path: Path | None = None) -> Path:
@@ -67,17 +66,6 @@ def export_with_nbgrader(
         enter_penalties(course, assignment, gradebook)
         exporter.export(gradebook)
     return path
-
-
-def safe(value: object) -> object:
-    """A cell's value: text that a spreadsheet would run as a formula gets a quote.
-
-    Line breaks become spaces. Numbers stay numbers.
-    """
-    if not isinstance(value, str):
-        return value
-    line = " ".join(value.split())
-    return f"'{line}" if line.startswith(FORMULA) else line
 
 
 def _row(scored: Scored, cells: list[str], most: float) -> list[object]:

@@ -19,7 +19,7 @@ LIGHT, DARK = "default", "github-dark"  # pygments' styles
 
 
 def render(template: str, **context: Any) -> bytes:
-    """Fill a template of autograder/templates and return the whole page, in UTF-8."""
+    """Fill a template of results/templates and return the whole page, in UTF-8."""
     page = _environment().get_template(template).render(context)
     return page.encode("utf-8", "replace")  # a lone surrogate cannot be written
 

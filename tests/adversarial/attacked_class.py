@@ -98,7 +98,7 @@ def student_of(number: int) -> str:
     return f"student-{number:04d}"
 
 
-def grade_class(
+def grade_cases(
     folder: Path, cases: Mapping[str, Folder | Case], workers: int = 2
 ) -> Graded:
     """Collect and grade these cases and some honest students; look at what is left.
@@ -278,7 +278,7 @@ def main(folder: str, names: Iterable[str]) -> None:
     """Grade some cases and print what came of them."""
     cases = all_cases()
     chosen = {name: cases[name] for name in names}
-    graded = grade_class(Path(folder), chosen)
+    graded = grade_cases(Path(folder), chosen)
     students = {name: student_of(n) for n, name in enumerate(chosen)}
     found = {name: problems(chosen[name], students[name], graded) for name in chosen}
     tiers = sorted({r.tier for r in graded.results.values() if r.tier})

@@ -12,8 +12,8 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import Visit
 from tiny_assignment import NAME, RIGHT, handed_in, submission, tiny_course
+from visits import Visit
 
 from autograder.grade.record import record
 from autograder.judge.judge import no_points

@@ -1,9 +1,9 @@
 """The template's process: imports once, then forks a child for each order.
 
-`python -m autograder.engine.child.forkserver FD [--once]`; FD is a socket to the worker. With
-`--once` it becomes the child itself: a fresh process, for what cannot be forked.
-It holds nothing secret, because its children hold whatever it holds, and it ends with
-the worker, whose end of the socket closes then.
+`python -m autograder.engine.child.forkserver FD [--once]`; FD is a socket to the
+worker. With `--once` it becomes the child itself: a fresh process, for what cannot be
+forked. It holds nothing secret, because its children hold whatever it holds, and it
+ends with the worker, whose end of the socket closes then.
 """
 
 import os

@@ -9,11 +9,11 @@ import base64
 import json
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field, fields, replace
-from functools import cache, lru_cache
+from dataclasses import asdict, dataclass, field, replace
+from functools import cache
 from typing import Protocol, Self
 
-from autograder.assignment.exam import Exam
+from autograder.assignment.exam import Exam, exam_from_bytes
 from autograder.engine.runner import Runner
 from autograder.judge.judge import judge_submission, no_points, refused, result_key
 from autograder.judge.read_file import one_line
@@ -80,18 +80,6 @@ class Workforce(Protocol):
         """
 
 
-def pack(exam: Exam) -> bytes:
-    """An exam as JSON; `unpack` gives back an equal one."""
-    plain = {each.name: getattr(exam, each.name) for each in fields(exam)}
-    return json.dumps(plain | {"tests": dict(exam.tests)}).encode("utf-8")
-
-
-@lru_cache(maxsize=2)
-def unpack(data: bytes) -> Exam:
-    """Read what `pack` wrote."""
-    return Exam(**json.loads(data))
-
-
 _one_at_a_time = threading.Lock()  # a Dask worker may have been given two threads
 
 
@@ -99,7 +87,7 @@ def perform(exam: bytes, task: bytes) -> bytes:
     """Grade one submission, in this process's own engine: bytes in, bytes out."""
     with _one_at_a_time:
         plain = Task.from_bytes(task)
-        result = grade_one(plain, unpack(exam), _engine(not plain.unsandboxed))
+        result = grade_one(plain, exam_from_bytes(exam), _engine(not plain.unsandboxed))
     return result.to_json().encode("utf-8")
 
 

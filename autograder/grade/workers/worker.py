@@ -1,7 +1,7 @@
 """A worker process: takes submissions as bytes, gives grades as bytes, until told.
 
 It ends when its parent does, however that ends, and takes its engine with it.
-Started as `python -m autograder.grade.workers.worker TIER DESCRIPTOR PARENT` by `local`.
+`local` starts it: `python -m autograder.grade.workers.worker TIER DESCRIPTOR PARENT`.
 """
 
 import atexit
