@@ -159,7 +159,9 @@ class Stock:
                                 "readable": [str(PROJECT / "tests")],
                                 "loopback": True})  # fmt: skip
         command = [sys.executable, "-m", "autograder.sandbox", "--box", box]
-        paths = ":".join(map(str, (HERE.parent, PROJECT / "tests", PROJECT)))
+        paths = ":".join(
+            map(str, (HERE.parent, PROJECT / "tests" / "builders", PROJECT))
+        )
         command += ["--env", f"PYTHONPATH={paths}", "--env", f"HOME={place / 'home'}"]
         command += ["--", sys.executable, str(HERE)]
         command += [str(place), str(port), str(seconds)]

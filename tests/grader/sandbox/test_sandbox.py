@@ -33,7 +33,7 @@ class Keeper:
         command, environment = python_of(name)
         paths = [str(PROJECT), environment["PYTHONPATH"]]
         self.process = subprocess.Popen(
-            [*command, str(PROJECT / "tests" / "sandbox_keeper.py"), name],
+            [*command, str(PROJECT / "tests" / "builders" / "sandbox_keeper.py"), name],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
