@@ -185,10 +185,11 @@ def _numbers(density: Density, prefix: str) -> Iterator[tuple[str, Tensor]]:
     for name, value in vars(density).items():
         if isinstance(value, Density):
             yield from _numbers(value, f"{prefix}.{name}")
-        elif name != "dim" and _is_numeric(value):
-            # What a property keeps after its first use is no such number.
-            if not isinstance(getattr(type(density), name, None), cached_property):
-                yield f"{prefix}.{name}", as_constant(value)
+            continue
+        # What a property keeps after its first use is no such number.
+        kept = isinstance(getattr(type(density), name, None), cached_property)
+        if name != "dim" and _is_numeric(value) and not kept:
+            yield f"{prefix}.{name}", as_constant(value)
 
 
 def _is_numeric(value: Any) -> bool:

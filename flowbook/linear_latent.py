@@ -52,8 +52,8 @@ class ProbabilisticPCA:
         zero = 0 if sigma2 else len(values) * torch.finfo(x.dtype).eps * values[0]
         if not noise > zero:
             raise ValueError(
-                f"expected data with noise beside {latent} latents, or a given positive "
-                f"sigma2; got a variance of {noise:.1e}, which is zero up to rounding."
+                f"expected data with noise beside {latent} latents, or a positive "
+                f"sigma2; got a variance of {noise:.1e}, zero up to rounding."
             )
         stretch = (values[:latent] - noise).clamp(min=0).sqrt()
         return cls(vectors[:, :latent] * stretch, mean, noise)

@@ -163,7 +163,12 @@ def test_weight_decay_is_decoupled_from_the_gradient():
     [
         (nn.Identity(), torch.zeros(3, 2), {}, "parameters to train, got none"),
         (Gaussian(), torch.zeros(0, 2), {}, "rows of data, got none: shape"),
-        (Gaussian(), torch.zeros(3, 2).int(), {}, "floating-point numbers, got torch.int"),
+        (
+            Gaussian(),
+            torch.zeros(3, 2).int(),
+            {},
+            "floating-point numbers, got torch.int",
+        ),
         (Gaussian(), torch.tensor([[0.0], [math.inf]]), {}, "finite data, but row 1"),
         (Gaussian(), torch.zeros(3, 2), {"steps": 0}, "integer steps >= 1, got 0"),
     ],
