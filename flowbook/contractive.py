@@ -252,9 +252,10 @@ def iterate(
     )
 
 
+@torch.no_grad()
 def norms(x: Tensor) -> Tensor:
     """Return the Euclidean norm of each row, (batch, ...) to (batch,), no gradient."""
-    rows = x.detach().flatten(1)
+    rows = x.reshape(len(x), math.prod(x.shape[1:]))
     # A square overflows long before its root would.
     largest = rows.abs().amax(1, keepdim=True).clamp(min=torch.finfo(x.dtype).tiny)
     return (largest * (rows / largest).square().sum(1, keepdim=True).sqrt())[:, 0]

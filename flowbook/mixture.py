@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import jvp, vjp
+from torch.func import vjp
 from torch.nn.functional import logsigmoid
 
 from flowbook.flow import Layer
@@ -22,7 +22,7 @@ class LogisticMixture(Layer):
     F alone maps onto (0, 1); its logit maps onto the line, and all logarithms are
     taken by logsumexp, so that F may round to 0 or 1. The inverse has no formula: it
     is found by bisection, and its derivatives, of every order, by implicit
-    differentiation.
+    differentiation in reverse mode; forward mode raises.
 
     Shapes: z and x (batch, dim); log_det (batch,).
     """
@@ -80,7 +80,6 @@ class _Root(torch.autograd.Function):
     def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         _, *parameters = inputs
         ctx.save_for_backward(output, *parameters)
-        ctx.save_for_forward(output, *parameters)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
@@ -89,21 +88,6 @@ class _Root(torch.autograd.Function):
         of_x = gradient * (-log_slope).exp()
         _, transpose = vjp(lambda *p: logit_and_log_slope(z, *p)[0], *parameters)
         return of_x, *transpose(-of_x)
-
-    @staticmethod
-    def jvp(ctx: Any, change: Tensor, *changes: Tensor) -> Tensor:
-        z, *parameters = ctx.saved_tensors
-        log_slope = logit_and_log_slope(z, *parameters)[1]
-        if any(c is not None for c in changes):
-            tangents = tuple(
-                torch.zeros_like(p) if c is None else c
-                for p, c in zip(parameters, changes, strict=True)
-            )
-            _, of_map = jvp(
-                lambda *p: logit_and_log_slope(z, *p)[0], tuple(parameters), tangents
-            )
-            change = (torch.zeros_like(z) if change is None else change) - of_map
-        return change * (-log_slope).exp()
 
 
 @torch.no_grad()

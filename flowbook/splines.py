@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.autograd.forward_ad import unpack_dual
-from torch.func import debug_unwrap, vjp
+from torch.func import debug_unwrap
 from torch.nn.functional import elu, pad
 
 from flowbook.flow import Layer
@@ -192,8 +192,7 @@ class _Spline(torch.autograd.Function):
     def backward(ctx: Any, grad_y: Tensor, grad_log: Tensor) -> tuple:
         x, raw, share, inside, *rest = ctx.saved_tensors
         if torch.is_grad_enabled():  # this gradient will be differentiated again
-            _, transpose = vjp(lambda *at: plain_spline(*at, ctx.bound), x, raw)
-            return *transpose((grad_y, grad_log)), None
+            return *_plain_gradients(x, raw, ctx.bound, (grad_y, grad_log)), None
         curve, at, place = Curve(*rest[:7]), Bin(*rest[7:14]), Place(*rest[14:])
         grad_log = grad_log * inside
         grad_x, grad_bin = _curve_backward(curve, at, share, grad_y, grad_log)
@@ -244,7 +243,18 @@ def _bin_backward(
     values = torch.stack((at.steep_left, at.steep_right)) * at.slope
     slopes = slopes * (values - SMALLEST).clamp(max=1 - SMALLEST)
     of_knots = slopes.new_zeros(bins + 1, *slopes.shape[1:]).scatter(0, knots, slopes)
-    return torch.cat((grads.flatten(0, 1), of_knots[1:-1]))
+    return torch.cat((grads.reshape(2 * bins, *slopes.shape[1:]), of_knots[1:-1]))
+
+
+def _plain_gradients(
+    x: Tensor, raw: Tensor, bound: float, grads: tuple[Tensor, Tensor]
+) -> list[Tensor | None]:
+    # Views are new to the graph: should raw depend on x, that path is not this one's.
+    x, raw = x.view_as(x), raw.view_as(raw)
+    wanted = [tensor for tensor in (x, raw) if tensor.requires_grad]
+    values = plain_spline(x, raw, bound)
+    found = iter(torch.autograd.grad(values, wanted, grads, create_graph=True))
+    return [next(found) if tensor.requires_grad else None for tensor in (x, raw)]
 
 
 class RationalQuadraticSpline(Layer):
