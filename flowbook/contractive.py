@@ -220,7 +220,8 @@ def iterate(
         tolerance * (smallest + |x| + |z|),
 
     for beta the larger one of `lipschitz` and the rate at which its steps shrank;
-    without a tolerance, where |step| is at most 16 roundings of that size. It then
+    without a tolerance or a beta, where |step| is at most 16 roundings of that size. It
+    then
     stays as it is: no row depends on another. One that holds NaN ends at once.
 
     Raises:
@@ -237,7 +238,9 @@ def iterate(
         # A step near rounding tells no rate any more.
         clear = before > 1e4 * rounding * size
         beta = torch.where(clear & ~done, torch.maximum(beta, length / before), beta)
-        allowed = 16 * rounding if tolerance is None else (1 - beta) * tolerance
+        allowed = torch.full_like(beta, 16 * rounding)
+        if tolerance is not None:  # which says nothing while no rate is known
+            allowed = torch.where(beta > 0, (1 - beta) * tolerance, allowed)
         z = torch.where(rowwise(done, z), z, z + step)
         # NaN is not above anything, so a row that holds one is done.
         done, before = done | ~(length > allowed * size), length

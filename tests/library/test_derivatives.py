@@ -71,7 +71,7 @@ def test_every_way_to_a_hessian_gives_the_same(name, direction):
         "autograd.functional": lambda: hessian(function, x),
         "reverse over reverse": lambda: jacrev(jacrev(function))(x),
     }
-    if name != "contractive residual":  # whose iteration looks at its numbers: it raises
+    if name != "contractive residual":  # that one raises: it looks at its numbers
         ways["vectorised"] = lambda: hessian(function, x, vectorize=True)
     if (name, direction) not in REVERSE_ONLY:
         ways["reverse over forward"] = lambda: jacrev(jacfwd(function))(x)
