@@ -247,7 +247,7 @@ def iterate(
         # Under vmap and jacrev the numbers are inside a wrapper that `if` cannot read.
         if debug_unwrap(done).all():
             return z
-    left = debug_unwrap(torch.where(done, 0, length / size)).amax()
+    left = debug_unwrap(torch.where(done, 0, length / size)).amax().item()
     raise ArithmeticError(
         f"The fixed-point iteration left a step of {left:.1e} times the size of its "
         f"row after {limit} steps: g is no contraction, or its Lipschitz constant is "

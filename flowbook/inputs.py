@@ -59,12 +59,18 @@ def expect_rows(x: Any, dim: int | None, owner: str, name: str = "x") -> None:
         )
 
 
-def require(x: Tensor, holds: Callable[[Tensor], Tensor], expected: str) -> None:
-    """Raise ValueError with what was `expected` unless it holds for every entry."""
+def require(
+    x: Tensor, holds: Callable[[Tensor], Tensor], expected: str | Callable[[], str]
+) -> None:
+    """Raise ValueError with what was `expected` unless it holds for every entry.
+
+    Text that costs something to write is given as a function.
+    """
     # Under vmap and jacrev the numbers are inside a wrapper that `if` cannot read.
     numbers = debug_unwrap(x)
     inside = holds(numbers)
     if not inside.all():
+        expected = expected if isinstance(expected, str) else expected()
         raise ValueError(f"{expected}, got {numbers[~inside].flatten()[0].item():g}.")
 
 

@@ -53,7 +53,7 @@ class ProbabilisticPCA:
         if not noise > zero:
             raise ValueError(
                 f"expected data with noise beside {latent} latents, or a positive "
-                f"sigma2; got a variance of {noise:.1e}, zero up to rounding."
+                f"sigma2; got a variance of {noise.item():.1e}, zero up to rounding."
             )
         stretch = (values[:latent] - noise).clamp(min=0).sqrt()
         return cls(vectors[:, :latent] * stretch, mean, noise)

@@ -165,5 +165,5 @@ def _check_interval(x: Tensor, top: float | Tensor, name: str) -> None:
     require(
         x,
         lambda value: (value >= 0) & (value <= allowed),
-        f"Expected {name} in [0, {highest.max():.6g}]",
+        lambda: f"Expected {name} in [0, {highest.max().item():.6g}]",
     )
