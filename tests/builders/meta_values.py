@@ -7,7 +7,7 @@ be read from them. An operation that meets a tensor made on the CPU raises, as i
 on a GPU: what runs here and gives the CPU's numbers names no wrong device.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 from unittest import mock
@@ -16,7 +16,6 @@ import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map
 
 META = torch.device("meta")
 aten = torch.ops.aten
@@ -39,14 +38,16 @@ class MetaWithValues(TorchDispatchMode):
         self.twins: dict[int, torch.UntypedStorage] = {}
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        kwargs = dict(kwargs or {})
+        kwargs = kwargs or {}
         to = kwargs.get("device")
-        there = any(map(is_there, tree_leaves((args, kwargs))))
+        leaves = [*tensors_of(args), *tensors_of(kwargs.values())]
+        there = any(leaf.device == META for leaf in leaves)
         if not there and (to is None or torch.device(to) != META):
             return func(*args, **kwargs)
         if there and func not in COPIES:
-            refuse_mixed(func, tree_leaves((args, kwargs)))
-        cpu_args, cpu_kwargs = tree_map(self.twin, (args, kwargs))
+            refuse_mixed(func, leaves)
+        cpu_args = [self.twins_of(value) for value in args]
+        cpu_kwargs = {name: self.twins_of(value) for name, value in kwargs.items()}
         if to is not None:
             cpu_kwargs["device"] = torch.device("cpu")
         values = func(*cpu_args, **cpu_kwargs)
@@ -65,7 +66,15 @@ class MetaWithValues(TorchDispatchMode):
             return target if is_there(target) else values
         if any(a is not None for a in aliases):
             return func(*args, **kwargs)  # a view: its storage has a twin
-        return tree_map(self.beside, values)
+        if isinstance(values, tuple | list):
+            return type(values)(map(self.beside, values))
+        return self.beside(values)
+
+    def twins_of(self, value: Any) -> Any:
+        """Return the twin, or the list of twins, in place of what is on meta."""
+        if isinstance(value, list | tuple):
+            return [self.twin(each) for each in value]
+        return self.twin(value)
 
     def twin(self, value: Any) -> Any:
         """Return the tensor on the CPU that holds the numbers of one on meta."""
@@ -92,10 +101,19 @@ class MetaWithValues(TorchDispatchMode):
         return made
 
 
-def refuse_mixed(func, leaves: list[Any]) -> None:
+def tensors_of(values: Iterable[Any]) -> Iterator[Tensor]:
+    """Yield the tensors among the values, and in lists among them."""
+    for value in values:
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, list | tuple):
+            yield from tensors_of(value)
+
+
+def refuse_mixed(func, leaves: list[Tensor]) -> None:
     """Raise as a GPU would where a tensor of the CPU is among them, and no scalar."""
     for leaf in leaves:
-        if isinstance(leaf, Tensor) and leaf.device != META and leaf.ndim:
+        if leaf.device != META and leaf.ndim:
             raise RuntimeError(
                 f"Expected all tensors of {func} to be on the same device, but one of "
                 f"shape {tuple(leaf.shape)} is on the {leaf.device}."
