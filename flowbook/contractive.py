@@ -99,10 +99,10 @@ class ContractiveResidual(Layer):
         |z_k - z| <= |z_{k+1} - z_k| / (1 - beta).
 
     The step is the residual x - z_k - g(z_k), so its size bounds the error. Each row
-    stops by itself, where this bound is below `tolerance` times 1 + |x| + |z|; without
-    a tolerance, where the step is down to rounding. What is not there after `limit`
-    steps fails by name. Gradients of the inverse come from the same iteration on the
-    transposed Jacobian, and no iterate is stored.
+    stops by itself, where this bound is below `tolerance` times 1 + max|x| + max|z|;
+    without a tolerance, where the step is down to rounding. A row that is not there
+    after `limit` steps fails by name. Gradients of the inverse come from the same
+    iteration on the transposed Jacobian, and no iterate is stored.
 
     beta is `lipschitz`; if that is not given, the product of the bounds of all
     `SpectralNorm` in g; and never less than the rate at which steps were seen to
@@ -217,12 +217,11 @@ def iterate(
 
     A row ends where Banach's bound |step| / (1 - beta) on its error is at most
 
-        tolerance * (smallest + |x| + |z|),
+        tolerance * (smallest + max|x| + max|z|),
 
     for beta the larger one of `lipschitz` and the rate at which its steps shrank;
-    without a tolerance or a beta, where |step| is at most 16 roundings of that size. It
-    then
-    stays as it is: no row depends on another. One that holds NaN ends at once.
+    without a tolerance or a beta, where |step| is at most 16 roundings of that size.
+    It then stays as it is: no row depends on another. One that holds NaN ends at once.
 
     Raises:
         ArithmeticError: a row is not there after `limit` steps.
@@ -230,20 +229,24 @@ def iterate(
     Shapes: x and z (batch, ...).
     """
     rounding = torch.finfo(x.dtype).eps
-    z, before = x, torch.zeros_like(norms(x))
+    z, size_of_x = x, smallest + norms(x, math.inf)
+    before = torch.zeros_like(size_of_x)
     done, beta = before > 0, before + lipschitz
     for _ in range(limit):
         step = x - z - g(z)
-        length, size = norms(step), smallest + norms(x) + norms(z)
-        # A step near rounding tells no rate any more.
-        clear = before > 1e4 * rounding * size
-        beta = torch.where(clear & ~done, torch.maximum(beta, length / before), beta)
-        allowed = torch.full_like(beta, 16 * rounding)
-        if tolerance is not None:  # which says nothing while no rate is known
-            allowed = torch.where(beta > 0, (1 - beta) * tolerance, allowed)
+        length, size = norms(step), size_of_x + norms(z, math.inf)
+        if tolerance is None:
+            allowed = 16 * rounding * size
+        else:
+            # A step near rounding tells no rate any more.
+            clear = (before > 1e4 * rounding * size) & ~done
+            beta = torch.where(clear, torch.maximum(beta, length / before), beta)
+            # The tolerance says nothing while no rate is known.
+            share = torch.where(beta > 0, (1 - beta) * tolerance, 16 * rounding)
+            allowed, before = share * size, length
         z = torch.where(rowwise(done, z), z, z + step)
         # NaN is not above anything, so a row that holds one is done.
-        done, before = done | ~(length > allowed * size), length
+        done = done | ~(length > allowed)
         # Under vmap and jacrev the numbers are inside a wrapper that `if` cannot read.
         if debug_unwrap(done).all():
             return z
@@ -256,12 +259,10 @@ def iterate(
 
 
 @torch.no_grad()
-def norms(x: Tensor) -> Tensor:
-    """Return the Euclidean norm of each row, (batch, ...) to (batch,), no gradient."""
+def norms(x: Tensor, order: float = 2) -> Tensor:
+    """Return the norm of each row, (batch, ...) to (batch,), without a gradient."""
     rows = x.reshape(len(x), math.prod(x.shape[1:]))
-    # A square overflows long before its root would.
-    largest = rows.abs().amax(1, keepdim=True).clamp(min=torch.finfo(x.dtype).tiny)
-    return (largest * (rows / largest).square().sum(1, keepdim=True).sqrt())[:, 0]
+    return torch.linalg.vector_norm(rows, order, dim=1)
 
 
 def rowwise(rows: Tensor, like: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ def expect_levels(x: Tensor, levels: int, owner: str) -> None:
     """Raise ValueError unless x holds the whole numbers 0 to levels - 1."""
     require(
         x,
-        lambda value: (value >= 0) & (value <= levels - 1) & (value == value.round()),
+        lambda value: value == value.round().clamp(0, levels - 1),
         f"{owner} expects levels, the whole numbers 0 to {levels - 1}",
     )
 
