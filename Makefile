@@ -97,15 +97,21 @@ test-grading: $(DEMO)/.done ## the real autograder over real notebooks
 test-notebooks: _build/solutions/.done ## execute every chapter and every solution
 	@rm -rf _build/answered
 	@$(BIN)/python -m tools.notebooks --answered _build/answered
-	@$(BIN)/pytest -q -n 2 --dist loadscope --nbval-lax --nbval-current-env \
-		_build/answered _build/solutions
+	@FLOWBOOK_DEVICE=cpu PYTHONPATH=tests/builders $(BIN)/pytest -q -n 2 --dist loadscope \
+		-p notebook_device --nbval-lax --nbval-current-env _build/answered _build/solutions
 
 test-web: _build/html/.done ## the built book in a real browser
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m web tests
 
-test-gpu: ## layers and solutions with every tensor on CUDA (needs torch and pytest only)
+# The first needs torch and pytest only; the notebooks also need what `.[book,test]` holds.
+test-gpu: ## layers, solutions and solved notebooks with every tensor on CUDA
 	@$(PYTHON) -m pytest -q -p no:cacheprovider --device cuda tests/library/test_layers.py \
 		tests/library/test_flow.py tests/assignments/test_device_of_solutions.py
+	@if $(PYTHON) -c 'import nbval, jupytext' 2>/dev/null; then \
+		$(PYTHON) -m tools.notebooks --solutions _build/solutions && \
+		FLOWBOOK_DEVICE=cuda PYTHONPATH=tests/builders $(PYTHON) -m pytest -q \
+			-p notebook_device --nbval-lax --nbval-current-env _build/solutions; \
+	else echo "nbval or jupytext is missing: the solved notebooks were not run"; fi
 
 lint: $(READY) ## ruff over code and notebooks, and notebooks/ in step with its sources
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/python -m tools.notebooks --check

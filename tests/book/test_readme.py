@@ -24,6 +24,6 @@ def test_pictures_and_linked_files_exist():
 def test_every_make_target_that_is_named_is_in_the_makefile():
     named = set(re.findall(r"`?make ([a-z-]+)", README))
     made = set(
-        re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+        re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf8"), re.MULTILINE)
     )
     assert named <= made

@@ -73,7 +73,7 @@ def _check(root: Path) -> int:
 def _answered(root: Path, folder: Path) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     for page, notebook in Tree(root).answered():
-        (folder / Path(page.notebook).name).write_text(to_json(notebook), "utf8")
+        (folder / Path(page.notebook).name).write_text(to_json(notebook), "utf8", newline="\n")
     return 0
 
 
@@ -89,7 +89,7 @@ def _solutions(root: Path, folder: Path, execute: bool) -> int:
             resources = {"metadata": {"path": str(file.parent)}}
             NotebookClient(notebook, timeout=600, resources=resources).execute()
             text = nbformat.writes(notebook) + "\n"
-        file.write_text(text, "utf8")
+        file.write_text(text, "utf8", newline="\n")
     return 0
 
 

@@ -107,7 +107,7 @@ def released(page: Page, notebook: NotebookNode) -> str:
     """What a student receives: the autograder decides it, and only it."""
     with TemporaryDirectory() as folder:
         source = Path(folder, Path(page.notebook).name)
-        source.write_text(to_json(notebook), "utf8")
+        source.write_text(to_json(notebook), "utf8", newline="\n")
         try:
             return student_version(source).decode()
         except CourseError as error:
