@@ -73,7 +73,9 @@ def _check(root: Path) -> int:
 def _answered(root: Path, folder: Path) -> int:
     folder.mkdir(parents=True, exist_ok=True)
     for page, notebook in Tree(root).answered():
-        (folder / Path(page.notebook).name).write_text(to_json(notebook), "utf8", newline="\n")
+        (folder / Path(page.notebook).name).write_text(
+            to_json(notebook), "utf8", newline="\n"
+        )
     return 0
 
 
