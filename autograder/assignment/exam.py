@@ -12,6 +12,14 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
+from autograder.assignment.cells import (
+    grade_id,
+    is_answer,
+    is_manual,
+    is_test,
+    nbgrader_of,
+    points,
+)
 from autograder.model import CourseError
 
 KERNELSPEC = {
@@ -62,40 +70,6 @@ class Exam:
 def exam_from_bytes(data: bytes) -> Exam:
     """Read what `Exam.to_bytes` wrote."""
     return Exam(**json.loads(data))
-
-
-def nbgrader_of(cell: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The nbgrader part of a cell's metadata; empty when there is none."""
-    return cell["metadata"].get("nbgrader", {})
-
-
-def grade_id(cell: Mapping[str, Any]) -> str | None:
-    """nbgrader's name of a cell; None for a cell that it does not know."""
-    return nbgrader_of(cell).get("grade_id")
-
-
-def is_answer(cell: Mapping[str, Any]) -> bool:
-    """Whether a student writes in this cell."""
-    return bool(nbgrader_of(cell).get("solution"))
-
-
-def is_test(cell: Mapping[str, Any]) -> bool:
-    """Whether running this cell decides its points."""
-    meta = nbgrader_of(cell)
-    return bool(meta.get("grade")) and not meta.get("solution")
-
-
-def is_manual(cell: Mapping[str, Any]) -> bool:
-    """Whether a person gives the points of this cell."""
-    meta = nbgrader_of(cell)
-    return bool(meta.get("task") or (meta.get("grade") and meta.get("solution")))
-
-
-def points(cell: Mapping[str, Any]) -> float | None:
-    """The points of a graded cell; None for a cell without points."""
-    if not (is_test(cell) or is_manual(cell)):
-        return None
-    return float(nbgrader_of(cell)["points"])
 
 
 def read_source(source: Path) -> Any:

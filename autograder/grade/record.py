@@ -11,7 +11,8 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from autograder.assignment.exam import Exam, grade_id, is_answer, is_manual
+from autograder.assignment.cells import grade_id, is_answer, is_manual
+from autograder.assignment.exam import Exam
 from autograder.course.folder import Course, write_whole
 from autograder.grade.formgrader_copy import for_formgrader
 from autograder.model import CellResult, Outcome, Result

@@ -10,15 +10,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from autograder.assignment.exam import (
-    Exam,
+from autograder.assignment.cells import (
+    cell_titles,
     grade_id,
+    is_added,
     is_answer,
     is_manual,
     is_test,
     points,
 )
-from autograder.engine.prepare import is_added
+from autograder.assignment.exam import Exam
 from autograder.judge.read_file import one_line
 from autograder.model import CellResult, Limits, Outcome
 
@@ -30,19 +31,6 @@ FIELD = {
 }
 MISSING_NAME = re.compile(r"name '(\w+)' is not defined")
 CELL_FILE = re.compile(r"\(<ipython-input-[\w-]+>, line (\d+)\)")
-POINTS = re.compile(r"\s*\([^()]*\bpoints?\)\s*$")
-
-
-def cell_titles(cells: list[dict[str, Any]]) -> dict[str, str]:
-    """For each named cell the heading that it stands under, less its points."""
-    titles, heading = {}, ""
-    for cell in cells:
-        if cell["cell_type"] == "markdown":
-            found = re.findall(r"^#{1,6} +(.+?)\s*$", cell["source"], re.MULTILINE)
-            heading = POINTS.sub("", found[-1]) if found else heading
-        if name := grade_id(cell):
-            titles[name] = heading or name
-    return titles
 
 
 @dataclass(frozen=True)
