@@ -10,6 +10,36 @@ from textwrap import dedent
 DISTRIBUTION = "flowbook-course"
 VERSION = "0.1.0"
 WHEEL = f"{DISTRIBUTION.replace('-', '_')}-{VERSION}-py3-none-any.whl"
+FIND = """
+# Finds flowbook, the library of this course, or says how to get it.
+from importlib.util import find_spec
+from pathlib import Path
+
+library = find_spec("flowbook")
+folders = library.submodule_search_locations if library else None
+if library is None:
+{install}
+elif not any(Path(folder, "checks.py").exists() for folder in folders or []):
+    raise ImportError(
+        f"Another flowbook than this course's was found ({{library.origin}}). Run "
+        "`%pip uninstall -y flowbook`, restart the kernel, and run this cell again."
+    )
+{more}"""
+FROM_REPOSITORY = """\
+    get_ipython().run_line_magic(
+        "pip",
+        "install --quiet git+{}",
+    )"""
+FROM_WHEEL = f"""\
+    raise ModuleNotFoundError(
+        "flowbook is missing: run "
+        "`%pip install {WHEEL}`, "
+        "the file that your instructor hands out."
+    )"""
+MORE = """\
+if find_spec("{}") is None:
+    raise ModuleNotFoundError("This chapter also needs `%pip install {}`.")
+"""
 # What a student's installation leaves out, by what a chapter imports that needs it.
 EXTRAS = {
     "scikit-learn": re.compile(
@@ -19,18 +49,16 @@ EXTRAS = {
     ),
     "scipy": re.compile(r"^(?:from|import) scipy\b", re.MULTILINE),
 }
-MODULES = {"scikit-learn": "sklearn"}
+MODULES = {"scikit-learn": "sklearn", "scipy": "scipy"}
 # No page shows it: pages are built where the library is. Editors fold it.
 METADATA = {
     "tags": ["remove-cell"],
     "jupyter": {"source_hidden": True},
     "cellView": "form",  # Colab's word for folded
 }
-
-
 FENCE = dedent(
     """\
-    ```{{code-cell}} ipython3
+    ```{{code-cell}} {language}
     ---
     nbgrader:
       cell_type: code
@@ -53,31 +81,9 @@ FENCE = dedent(
 
 def cell_text(repository: str = "", extras: tuple[str, ...] = ()) -> str:
     """The code of that cell; plain Python, so that every tool can read it."""
-    if repository:
-        missing = f"""    get_ipython().run_line_magic(
-        "pip", "install --quiet git+{repository}"
-    )"""
-    else:
-        missing = f"""    raise ModuleNotFoundError(
-        "flowbook is missing: run `%pip install {WHEEL}`, "
-        "the file that your instructor hands out."
-    )"""
-    text = f"""from importlib.util import find_spec
-from pathlib import Path
-
-library = find_spec("flowbook")
-if library is None:
-{missing}
-elif not Path(library.submodule_search_locations[0], "checks.py").exists():
-    raise ImportError(
-        "This flowbook is another project's: run `%pip uninstall -y flowbook`, "
-        "restart the kernel, and run this cell again."
-    )"""
-    for extra in extras:
-        text += f'''
-if find_spec("{MODULES.get(extra, extra)}") is None:
-    raise ModuleNotFoundError("This chapter needs one more: `%pip install {extra}`.")'''
-    return text
+    install = FROM_REPOSITORY.format(repository) if repository else FROM_WHEEL
+    more = "".join(MORE.format(MODULES[name], name) for name in extras)
+    return FIND.format(install=install, more=more).strip()
 
 
 def needed(code: str) -> tuple[str, ...]:
@@ -99,10 +105,10 @@ def complete(text: str, assignment: str, repository: str) -> str:
         count=1,
         flags=re.MULTILINE | re.DOTALL,
     )
-    first = re.search(r"^```\{code-cell\}", text, re.MULTILINE)
+    first = re.search(r"^```\{code-cell\} *(\w*)", text, re.MULTILINE)
     if not first or "flowbook" not in text[first.start() :]:
         return text
-    cell = FENCE.format(name=name, code=cell_text(repository))
+    cell = FENCE.format(language=first[1], name=name, code=cell_text(repository))
     return text[: first.start()] + cell + text[first.start() :]
 
 
