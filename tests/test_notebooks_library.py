@@ -25,17 +25,20 @@ def run(text: str, folder: Path) -> subprocess.CompletedProcess:
     return subprocess.run(bare, capture_output=True, text=True, check=False)
 
 
-def package(folder: Path, *modules: str) -> None:
+def package(folder: Path, about: str) -> None:
     """A package called flowbook, which says so when it is imported."""
     (folder / "flowbook").mkdir()
-    for name in ("__init__", *modules):
-        (folder / f"flowbook/{name}.py").write_text("print('imported')\n")
+    (folder / "flowbook/__init__.py").write_text(f"{about}\nprint('imported')\n")
+    (folder / "flowbook/checks.py").write_text("")  # as after two installations
+
+
+OURS = (ROOT / "flowbook/__init__.py").read_text()
 
 
 @pytest.mark.parametrize("repository", ["", REPOSITORY])
 def test_the_cell_is_silent_where_the_library_is(repository, tmp_path):
     exec(library.cell_text(repository), {})
-    package(tmp_path, "checks")
+    package(tmp_path, OURS)
     result = run(library.cell_text(repository), tmp_path)
     assert (result.returncode, result.stdout, result.stderr) == (0, "", "")
 
@@ -61,7 +64,7 @@ def test_a_missing_library_is_installed_from_the_repository(monkeypatch):
 
 @pytest.mark.parametrize("repository", ["", REPOSITORY])
 def test_a_strangers_flowbook_is_recognised_and_not_imported(repository, tmp_path):
-    package(tmp_path, "cli")
+    package(tmp_path, '"""Flowbook: plan runner and artifact store."""')
     result = run(library.cell_text(repository), tmp_path)
     assert result.returncode == 1
     assert "imported" not in result.stdout
@@ -83,7 +86,7 @@ def test_a_chapter_asks_for_what_it_needs_beside_the_library(tmp_path):
     code = "from flowbook import baselines, plots\nfrom scipy.special import pbdv"
     assert library.needed(code) == ("scikit-learn", "scipy")
     assert library.needed("from flowbook import plots\nimport torch") == ()
-    package(tmp_path, "checks")
+    package(tmp_path, OURS)
     result = run(library.cell_text("", ("scikit-learn",)), tmp_path)
     assert "`%pip install scikit-learn`" in result.stderr.splitlines()[-1]
 
