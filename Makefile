@@ -108,8 +108,8 @@ test-web: _build/html/.done ## the built book in a real browser
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m web tests
 
 test-gpu: ## layers and solutions with every tensor on CUDA (needs torch and pytest only)
-	@$(PYTHON) -m pytest -q -p no:cacheprovider --device cuda tests/test_layers.py \
-		tests/test_flow.py tests/test_device.py
+	@$(PYTHON) -m pytest -q -p no:cacheprovider --device cuda tests/library/test_layers.py \
+		tests/library/test_flow.py tests/assignments/test_device_of_solutions.py
 
 lint: $(READY) ## ruff over code and notebooks, and notebooks/ in step with its sources
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/python -m tools.notebooks --check

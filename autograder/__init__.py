@@ -1,12 +1,50 @@
-"""The instructor's side: release an assignment, grade a class, tell each why."""
+"""The instructor's side: release an assignment, grade a class, tell each student why.
 
-from autograder.collect import collect
-from autograder.course import Course
-from autograder.grade import grade
-from autograder.judge import judge
-from autograder.model import CourseError, Limits, Outcome, Result, Submission
-from autograder.release import release
+The passes, in their order, each with its room:
 
+1. `release/`   refuse an assignment whose solution fails or whose stubs pass; hand out
+2. `collect/`   a folder, or the archive of an LMS (`lms/`) → one private copy a student
+3. `judge/`     read the file, and rebuild it on the release's frame (`assignment/`)
+4. `engine/`    run the student's cells in one sandboxed process (`sandbox/`), and the
+                tests in another, which asks the first over `channel/`
+5. `grade/`     the same for a whole class, on several workers; write the gradebook
+6. `results/`   a page for each student: what failed, which idea, how to go on
+7. `results/`   the page on the class: scores, tasks, mistakes
+8. `lms/`       the file that the LMS takes back; `results/csv_export` for the others
+
+What they stand on: `model` (the data of every seam, and the errors), `course/` (the
+folder, its settings, who handed in what and when), `static_analysis/` (what code does
+to names, without running it), `processes`, `archives`. `demo/` makes up a class and
+takes it all the way; `cli/` only parses. `late_days` and `nbgrader_sandbox` serve
+courses that run plain nbgrader.
+
+From Python: `release_assignment`, `collect_class`, `grade_class` and `judge_submission`
+do what the commands do; each is loaded when it is first asked for.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from autograder.collect.collect import collect_class
+    from autograder.course.folder import Course
+    from autograder.grade.grade import grade_class
+    from autograder.judge.judge import judge_submission
+    from autograder.model import CourseError, Limits, Outcome, Result, Submission
+    from autograder.release.release import release_assignment
+
+_PLACES = {
+    "Course": "autograder.course.folder",
+    "CourseError": "autograder.model",
+    "Limits": "autograder.model",
+    "Outcome": "autograder.model",
+    "Result": "autograder.model",
+    "Submission": "autograder.model",
+    "collect_class": "autograder.collect.collect",
+    "grade_class": "autograder.grade.grade",
+    "judge_submission": "autograder.judge.judge",
+    "release_assignment": "autograder.release.release",
+}
 __all__ = [
     "Course",
     "CourseError",
@@ -14,8 +52,14 @@ __all__ = [
     "Outcome",
     "Result",
     "Submission",
-    "collect",
-    "grade",
-    "judge",
-    "release",
+    "collect_class",
+    "grade_class",
+    "judge_submission",
+    "release_assignment",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PLACES:
+        raise AttributeError(f"module 'autograder' has no attribute '{name}'")
+    return getattr(import_module(_PLACES[name]), name)

@@ -18,7 +18,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from autograder.notebook_file import MAX_BYTES
+from autograder.judge.read_file import MAX_BYTES
 
 MAX_ARCHIVE = 50_000_000  # bytes of one student's archive
 MAX_FILES = 200  # in one student's archive, or folder

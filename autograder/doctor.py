@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from autograder.course import Course
+from autograder.course.folder import Course
 from autograder.engine.runner import Runner
 from autograder.model import CourseError, Limits
 from autograder.processes import GraderError

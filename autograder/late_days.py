@@ -14,8 +14,8 @@ from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.plugins import LateSubmissionPlugin
 from traitlets import CFloat, CInt
 
-from autograder.course_file import LatePolicy
-from autograder.late import begun_days, charge
+from autograder.course.late import begun_days, charge
+from autograder.course.settings import LatePolicy
 
 FOREVER = 1e6  # days
 

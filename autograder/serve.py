@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autograder.course import Course
+from autograder.course.folder import Course
 from autograder.model import CourseError
 
 if TYPE_CHECKING:

@@ -21,9 +21,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 TESTS = Path(__file__).resolve().parents[1] / "tests"
-sys.path[:0] = [str(TESTS.parent), str(TESTS), str(TESTS / "adversarial")]
+sys.path[:0] = [str(TESTS.parent), str(TESTS / "builders"), str(TESTS / "adversarial")]
 
-from attacked_class import Graded, all_cases, grade_class, student_of  # noqa: E402
+from attacked_class import Graded, all_cases, grade_cases, student_of  # noqa: E402
 from case import TESTS as CELLS  # noqa: E402
 from case import Case  # noqa: E402
 from stock_nbgrader import Seen, Stock, judge, read_pages  # noqa: E402
@@ -52,7 +52,7 @@ HARMS = {
 def ours(folder: Path, cases: dict[str, Case]) -> dict[str, Seen]:
     """Grade the cases as a class of ours; a harm to others counts for each of them."""
     folder.mkdir()
-    graded = grade_class(folder, cases)
+    graded = grade_cases(folder, cases)
     shared = {"others"} if graded.changed else set()
     shared |= {"left"} if graded.left else set()
     shared |= {"seen"} if graded.visitors else set()

@@ -35,16 +35,16 @@ from pathlib import Path
 
 import psutil
 
-from autograder.collect import collect
-from autograder.course import Course, own_tools_on_path, write_whole
-from autograder.demo import Stories
+from autograder.assignment.exam import MARKER, grade_id, is_test, read_exam, read_source
+from autograder.collect.collect import collect_class
+from autograder.course.folder import Course, own_tools_on_path, write_whole
+from autograder.demo.students import Stories
+from autograder.engine.child.warm_up import warm_up
 from autograder.engine.runner import Runner
-from autograder.engine.warm import warm_up
-from autograder.exam import MARKER, grade_id, is_test, read_exam, read_source
-from autograder.export import export_csv
-from autograder.judge import judge
+from autograder.judge.judge import judge_submission
 from autograder.model import Outcome, Submission
-from autograder.release import find_source, publish, write_config
+from autograder.release.release import find_source, publish, write_config
+from autograder.results.csv_export import export_csv
 
 SOLUTIONS = Path(__file__).parents[1] / "solutions"
 CELL_SECONDS = 5  # of the class with hostile ones; the same for both graders
@@ -120,7 +120,7 @@ class MadeUp:
             content = self.submission(number, bad if number % 10 == 5 else "")
             folder = downloads / f"student_{number:04}"
             write_whole(folder / f"{self.assignment}.ipynb", content)
-        collect(course, self.assignment, downloads)
+        collect_class(course, self.assignment, downloads)
         shutil.rmtree(downloads)
         return course
 
@@ -281,7 +281,7 @@ def in_turn(made: MadeUp, numbers: Sequence[int]) -> tuple[float, float]:
                 filename=f"{exam.assignment}.ipynb",
                 content=notebook,
             )
-            judged.append(judge(handed_in, exam, runner=runner).cpu)
+            judged.append(judge_submission(handed_in, exam, runner=runner).cpu)
     return statistics.mean(alone[1:]), statistics.mean(judged[1:])
 
 

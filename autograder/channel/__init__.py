@@ -13,7 +13,7 @@ from autograder.channel.frames import (
 )
 from autograder.channel.handles import Handle
 from autograder.channel.proxies import Student
-from autograder.channel.student import serve
+from autograder.channel.server import serve
 from autograder.channel.testing import Moment, TestRun, run_test
 
 __all__ = [

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from autograder.channel import transforms
 from autograder.channel.codec import Node, Packer
 from autograder.channel.errors import describe, rebuild
+from autograder.channel.exports import OPAQUE, Given
 from autograder.channel.frames import (
     Channel,
     ChannelError,
@@ -27,12 +28,11 @@ from autograder.channel.frames import (
     ProtocolError,
     TooLargeError,
 )
-from autograder.channel.given import OPAQUE, Given
+from autograder.channel.global_state import Surroundings
 from autograder.channel.handles import LIBRARIES, Handle, Reference, named
 from autograder.channel.messages import PeerPacker, PeerUnpacker
 from autograder.channel.peer import Peer
 from autograder.channel.strict import exact, natural
-from autograder.channel.surroundings import Surroundings
 
 HANDLES = 20_000
 KINDS = 200  # names of student's classes that are told apart

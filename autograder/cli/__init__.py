@@ -11,7 +11,7 @@ from pathlib import Path
 
 from autograder.cli import grading, lms, making
 from autograder.cli.frame import COULD_NOT
-from autograder.course import Course
+from autograder.course.folder import Course
 from autograder.model import CourseError
 from autograder.processes import import_less
 

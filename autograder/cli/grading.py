@@ -13,7 +13,7 @@ from autograder.cli.frame import (
     positive,
     show,
 )
-from autograder.summary import summary, table
+from autograder.results.summary import summary, table
 
 
 def add_grade(command: Command) -> None:
@@ -38,9 +38,9 @@ def add_grade(command: Command) -> None:
 
 
 def run_grade(options: argparse.Namespace) -> int:
-    from autograder.grade import grade
+    from autograder.grade.grade import grade_class
 
-    graded = grade(
+    graded = grade_class(
         options.assignment,
         options.course,
         students=options.student,
@@ -67,7 +67,7 @@ def add_pages(command: Command) -> None:
 
 
 def run_feedback(options: argparse.Namespace) -> int:
-    from autograder.feedback import write_feedback
+    from autograder.results.feedback import write_feedback
 
     paths = write_feedback(options.course, assignment_of(options))
     said = f"Wrote {len(paths)} pages under {options.course.root / 'feedback'}"
@@ -76,7 +76,7 @@ def run_feedback(options: argparse.Namespace) -> int:
 
 
 def run_report(options: argparse.Namespace) -> int:
-    from autograder.report import write_report
+    from autograder.results.report import write_report
 
     path = write_report(options.course, assignment_of(options))
     show(options, {"report": str(path)}, f"Wrote {path}")

@@ -35,9 +35,9 @@ def add_collect(command: Command) -> None:
 
 
 def run_collect(options: argparse.Namespace) -> int:
-    from autograder.collect import collect
+    from autograder.collect.collect import collect_class
 
-    items = collect(
+    items = collect_class(
         options.course,
         options.assignment,
         options.source,
@@ -91,8 +91,8 @@ def run_export(options: argparse.Namespace) -> int:
     path = options.output or reports / file_name(assignment, options.to)
     if options.to in ("canvas", "moodle"):
         return run_send_back(options, assignment, path)
-    from autograder.export import export_csv, export_with_nbgrader
-    from autograder.send_back import unsettled
+    from autograder.lms.fill import unsettled
+    from autograder.results.csv_export import export_csv, export_with_nbgrader
 
     if options.to == "nbgrader":
         export_with_nbgrader(options.course, assignment, path, options.exporter)
@@ -106,7 +106,7 @@ def run_export(options: argparse.Namespace) -> int:
 
 def run_send_back(options: argparse.Namespace, assignment: str, path: Path) -> int:
     """Fill the LMS's class list in."""
-    from autograder.send_back import send_back
+    from autograder.lms.fill import send_back
 
     sent = send_back(
         options.course,

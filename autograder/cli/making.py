@@ -13,9 +13,9 @@ from autograder.cli.frame import (
     positive,
     show,
 )
-from autograder.course import Course
+from autograder.course.folder import Course
 from autograder.model import Outcome
-from autograder.summary import summary, table
+from autograder.results.summary import summary, table
 
 
 def add_release(command: Command) -> None:
@@ -34,9 +34,9 @@ def add_release(command: Command) -> None:
 
 
 def run_release(options: argparse.Namespace) -> int:
-    from autograder.release import release
+    from autograder.release.release import release_assignment
 
-    path = release(
+    path = release_assignment(
         options.course, options.assignment, options.solutions, limits_of(options)
     )
     made, said = {"release": str(path)}, f"Released: {path}"
@@ -50,9 +50,9 @@ def run_release(options: argparse.Namespace) -> int:
 
 def release_to_each(course: Course, assignment: str, roster: Path) -> list[Path]:
     """Write a notebook for each student of a class list; return the paths."""
-    from autograder.released import released_exam
-    from autograder.roster import read_roster
-    from autograder.seeds import release_to_each
+    from autograder.assignment.cache import released_exam
+    from autograder.assignment.per_student import release_to_each
+    from autograder.lms.registry import read_roster
 
     students = [person.student for person in read_roster(roster).people]
     return release_to_each(course, released_exam(course, assignment), students)
@@ -69,7 +69,7 @@ def add_demo(command: Command) -> None:
 
 
 def run_demo(options: argparse.Namespace) -> int:
-    from autograder.pipeline import demonstrate
+    from autograder.demo.run import demonstrate
 
     results = demonstrate(
         options.course,
@@ -97,8 +97,8 @@ def add_demo_class(command: Command) -> None:
 
 
 def run_demo_class(options: argparse.Namespace) -> int:
-    from autograder.demo import make_class
-    from autograder.release import find_source
+    from autograder.demo.students import make_class
+    from autograder.release.release import find_source
 
     _, source = find_source(options.solutions, options.assignment)
     paths = make_class(source.parent, options.to, options.seed)

@@ -9,14 +9,14 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
-from autograder.engine import given
-from autograder.engine.asking import Asking
-from autograder.engine.facts import Facts
-from autograder.engine.nursery import Nursery, now
-from autograder.engine.outputs import Collector
-from autograder.engine.pair import STUDENT, TESTER, TOTAL, LostError, Pair
-from autograder.engine.run import Run, run_of
+from autograder.engine import prepare as given
+from autograder.engine.cell_run import Run, run_of
+from autograder.engine.processes import STUDENT, TESTER, TOTAL, LostError, Pair
+from autograder.engine.receive_outputs import Collector
+from autograder.engine.spawn import Nursery, now
+from autograder.engine.test_cells import Asking
 from autograder.processes import GraderError
+from autograder.static_analysis.effects import Facts
 
 SCAN_SECONDS = 20.0
 LEAST = 0.1  # seconds

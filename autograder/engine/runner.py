@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from autograder.engine.notebook import Notebook
-from autograder.engine.nursery import FreshNursery, Nursery, WarmNursery
+from autograder.engine.spawn import FreshNursery, Nursery, WarmNursery
 from autograder.processes import GraderError
 from autograder.sandbox import best_tier, unprotected
 

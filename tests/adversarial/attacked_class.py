@@ -24,14 +24,14 @@ import psutil
 from case import RIGHT, SOURCE, Case, Folder, Places, as_bytes, notebook_of
 from tiny_assignment import NAME, tiny_course
 
-from autograder import gradebook
-from autograder.collect import collect
-from autograder.course import Course
-from autograder.exam import Exam
-from autograder.feedback import write_feedback
-from autograder.grade import grade
+from autograder.assignment.exam import Exam
+from autograder.collect.collect import collect_class
+from autograder.course import gradebook
+from autograder.course.folder import Course
+from autograder.grade.grade import grade_class
 from autograder.model import Limits, Result
-from autograder.report import write_report
+from autograder.results.feedback import write_feedback
+from autograder.results.report import write_report
 
 GROUPS = (
     "forging",
@@ -98,7 +98,7 @@ def student_of(number: int) -> str:
     return f"student-{number:04d}"
 
 
-def grade_class(
+def grade_cases(
     folder: Path, cases: Mapping[str, Folder | Case], workers: int = 2
 ) -> Graded:
     """Collect and grade these cases and some honest students; look at what is left.
@@ -128,13 +128,13 @@ def grade_class(
 def run(graded: Graded, incoming: Path, workers: int) -> None:
     """The pipeline, and a look at the world before and after."""
     course = graded.course
-    taken = collect(course, NAME, incoming)
+    taken = collect_class(course, NAME, incoming)
     graded.collected = {each.student: each.problem for each in taken}
     options = {"workers": workers, "limits": LIMITS, "progress": False}
-    grade(NAME, course, students=HONEST, **options)
+    grade_class(NAME, course, students=HONEST, **options)
     graded.alone = rows_of(course)
     before, began, started = prints(graded), time.time(), time.monotonic()
-    results = grade(NAME, course, **options)
+    results = grade_class(NAME, course, **options)
     graded.seconds = time.monotonic() - started
     graded.results = {result.student: result for result in results}
     after = prints(graded)
@@ -278,7 +278,7 @@ def main(folder: str, names: Iterable[str]) -> None:
     """Grade some cases and print what came of them."""
     cases = all_cases()
     chosen = {name: cases[name] for name in names}
-    graded = grade_class(Path(folder), chosen)
+    graded = grade_cases(Path(folder), chosen)
     students = {name: student_of(n) for n, name in enumerate(chosen)}
     found = {name: problems(chosen[name], students[name], graded) for name in chosen}
     tiers = sorted({r.tier for r in graded.results.values() if r.tier})

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from tiny_assignment import NAME, cell_of
 
-from autograder.exam import Exam
+from autograder.assignment.exam import Exam
 
 SOURCE = '''---
 kernelspec:

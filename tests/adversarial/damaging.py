@@ -30,7 +30,7 @@ from case import (
 )
 from tiny_assignment import NAME, cell_of
 
-from autograder.exam import Exam
+from autograder.assignment.exam import Exam
 
 NO_SQUARE, NO_SCALE = (0.0, FULL[1]), (FULL[0], 0.0)
 

@@ -298,7 +298,7 @@ def square(x):
     return 41"""
 CHANNELS = {
     "answers in advance": "[channel.send({'n': n, 'tree': x * x}) for n in range(99)]",
-    "its own token": "from autograder.channel.student import Server\n"
+    "its own token": "from autograder.channel.server import Server\n"
     "                for peer in gc.get_objects():\n"
     "                    if isinstance(peer, Server):\n"
     "                        channel.send({'n': peer.open[-1], 'tree': x * x})",

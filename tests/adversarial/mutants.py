@@ -14,7 +14,7 @@ from collections.abc import Callable
 from case import FULL, NONE, RIGHT, SCALE, Folder, Notebook, as_bytes, notebook_of
 from tiny_assignment import NAME
 
-from autograder.exam import Exam
+from autograder.assignment.exam import Exam
 
 BASES = {
     "right": (RIGHT, FULL),

@@ -23,7 +23,7 @@ from attacked_class import SECRETS, SLEEP, hashes, listener, write
 from case import RIGHT, SOURCE, TESTS, Case, Places, as_bytes, notebook_of
 from tiny_assignment import NAME, tiny_course
 
-from autograder.exam import grade_id
+from autograder.assignment.exam import grade_id
 
 HERE = Path(__file__).resolve()
 PROJECT = HERE.parents[2]
@@ -159,7 +159,9 @@ class Stock:
                                 "readable": [str(PROJECT / "tests")],
                                 "loopback": True})  # fmt: skip
         command = [sys.executable, "-m", "autograder.sandbox", "--box", box]
-        paths = ":".join(map(str, (HERE.parent, PROJECT / "tests", PROJECT)))
+        paths = ":".join(
+            map(str, (HERE.parent, PROJECT / "tests" / "builders", PROJECT))
+        )
         command += ["--env", f"PYTHONPATH={paths}", "--env", f"HOME={place / 'home'}"]
         command += ["--", sys.executable, str(HERE)]
         command += [str(place), str(port), str(seconds)]

@@ -23,17 +23,17 @@ from attacked_class import (
     SLACK,
     Graded,
     all_cases,
-    grade_class,
+    grade_cases,
     problems,
     student_of,
 )
 from case import FULL, Case
 from mutants import mutant
-from test_autograder_feedback import Elements, assert_harmless
-from test_sandbox import NOBODY, open_up, python_of
+from page_elements import Elements, assert_harmless
+from plain_user import NOBODY, open_up, python_of
 from tiny_assignment import empty_gradebook
 
-from autograder.course import write_whole
+from autograder.course.folder import write_whole
 from autograder.model import Outcome
 
 pytestmark = pytest.mark.grading
@@ -91,7 +91,7 @@ def graded(tmp_path_factory) -> Graded:
         if not done.exists():
             folder = shared / "attacked"
             folder.mkdir()
-            made = grade_class(folder, with_mutants(CASES))
+            made = grade_cases(folder, with_mutants(CASES))
             done.write_bytes(pickle.dumps(made))
         return pickle.loads(done.read_bytes())
 

@@ -12,14 +12,14 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 import pytest
-from conftest import Visit
 from tiny_assignment import NAME, RIGHT, handed_in, submission, tiny_course
+from visits import Visit
 
-from autograder.export import export_csv
-from autograder.intake import intake
-from autograder.judge import no_points
+from autograder.grade.record import record
+from autograder.judge.judge import no_points
+from autograder.judge.rebuild import intake
 from autograder.model import Outcome, Result
-from autograder.record import record
+from autograder.results.csv_export import export_csv
 
 pytestmark = pytest.mark.web
 ANSWER = "So $x^2 \\ge 0$. ![far](https://example.org/seen.png)"

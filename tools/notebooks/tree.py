@@ -10,7 +10,7 @@ import yaml
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
-from autograder.exam import student_version
+from autograder.assignment.exam import student_version
 from autograder.model import CourseError
 from tools.notebooks import library
 from tools.notebooks.chapter import Home, to_json, to_notebook

@@ -1,0 +1,1 @@
+"""An assignment as data: its exam, its cells, what each student has alone."""

@@ -1,0 +1,229 @@
+"""The student's side: answers the test's questions until the test is over.
+
+Nothing here is trusted by the test: this process also runs the student's code, which
+may change all of it.
+"""
+
+import copy
+import itertools
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+
+from autograder.channel.codec import Node, Packer, array_bytes, tensor_bytes
+from autograder.channel.errors import describe, rebuild
+from autograder.channel.exports import Received, Remote
+from autograder.channel.frames import BODY, Channel, ChannelError, ProtocolError
+from autograder.channel.global_state import surround
+from autograder.channel.handles import LIBRARIES
+from autograder.channel.messages import PeerPacker, PeerUnpacker
+from autograder.channel.peer import Peer
+from autograder.channel.shared_tensors import make_leaf
+from autograder.channel.strict import exact
+
+ITERATION = 100_000  # items that are taken from an iterator at once
+SERVERS: dict[int, "Server"] = {}
+
+
+def serve(channel: Channel, namespace: dict[str, Any]) -> bool:
+    """Answer the other side from this namespace until its test is over.
+
+    Returns whether another test may come: False when the other side is gone or the
+    channel is broken. What a student's function raises goes to the other side.
+    """
+    server = SERVERS.get(id(channel))
+    if server is None or server.channel is not channel:
+        server = Server(channel)
+    server.over = False
+    try:
+        while not server.over:
+            question, body = channel.receive()
+            if "new" in question:  # another test's process, which knows nothing
+                server = Server(channel)
+            SERVERS[id(channel)] = server
+            server.namespace = namespace
+            server.answer(question, body)
+            del question, body
+    except ChannelError:
+        SERVERS.pop(id(channel), None)
+        return False
+    return True
+
+
+class Server(Peer):
+    """Owns the student's objects that a test has seen."""
+
+    def __init__(self, channel: Channel) -> None:
+        super().__init__(channel, sign=-1, keeps=False)
+        self.namespace: dict[str, Any] = {}
+        self.over = False
+        self.grad = True
+        self.received = Received()
+        self.exports: dict[int, list[Any]] = {}  # number: object, times sent
+        self.numbers: dict[int, int] = {}  # of id(object)
+        self.last_export = self.last_token = 0
+
+    def ask(self, op: str, *parts: Any) -> Any:
+        """Ask the test; only while one of its questions waits for an answer."""
+        if not self.open:
+            raise RuntimeError("This belongs to a test that is over.")
+        return super().ask(op, *parts)
+
+    def token(self) -> int:
+        self.last_token += 1
+        return self.last_token
+
+    def question_extras(self, around: Packer) -> dict[str, Any]:
+        return {"around": torch.is_grad_enabled()}
+
+    def answer_extras(self, unpacker: PeerUnpacker, first: Packer) -> dict[str, Any]:
+        """Send back the arguments that were changed in place."""
+        changed = []
+        for slot, (value, raw) in enumerate(
+            zip(unpacker.slots, unpacker.raw, strict=True)
+        ):
+            if not getattr(value, "requires_grad", False):
+                own = array_bytes if isinstance(value, np.ndarray) else tensor_bytes
+                if not np.array_equal(own(value), np.frombuffer(raw, np.uint8)):
+                    changed.append([slot, first.pack(value)])
+        return {"changed": changed} if changed else {}
+
+    def evaluate(self, question: dict, body: memoryview) -> tuple[dict, PeerPacker]:
+        """Answer as every peer; the test tells no lies, but may ask too much."""
+        try:
+            return super().evaluate(question, body)
+        except ProtocolError as error:
+            reason = error.__cause__ or error
+            raise RuntimeError(
+                f"The student's process cannot do it: {reason}"
+            ) from error
+
+    def surround(self, question: dict, unpacker: PeerUnpacker) -> bool:
+        if "around" in question:
+            self.grad = surround(question["around"], unpacker, self.grad)
+        return self.grad
+
+    def twin(self, number: Any) -> Any:
+        """Return this side's copy of a tensor, a new one if it was let go."""
+        known = self.twins.twins.get(number)
+        tensor = known.hold() if known else None
+        if tensor is None:
+            self.twins.gone.discard(number)
+            value, parameter, requires_grad = self.ask("tensor", number)
+            tensor = make_leaf(value, parameter, requires_grad)
+            twin = self.twins.add(number, tensor, keep=False)
+            twin.synced = True
+            twin.remember()
+        return tensor
+
+    def may_write(self, number: int, tensor: Any, value: Any) -> bool:
+        return True
+
+    def read_drops(self, question: dict) -> None:
+        """Let go of objects that the test has let go of."""
+        for number, times in question.get("drop", []):
+            export = self.exports.get(number)
+            if export is not None:
+                export[1] -= times
+                if export[1] <= 0:
+                    del self.exports[number]
+                    self.numbers.pop(id(export[0]), None)
+
+    def pack_other(self, value: Any, packer: PeerPacker, depth: int) -> Node:
+        """Return the node of an object: the test's own, or a handle."""
+        if isinstance(value, Remote):
+            return ["yours", value._number]
+        number = self.numbers.get(id(value))
+        if number is None:
+            self.last_export += 1
+            number = self.numbers[id(value)] = self.last_export
+            self.exports[number] = [value, 0]
+        self.exports[number][1] += 1
+        return ["mine", number, type(value).__name__, library_class(type(value))]
+
+    def unpack_other(
+        self, tag: str, rest: list[Node], unpacker: PeerUnpacker, depth: int
+    ) -> Any:
+        if tag == "yours":
+            return self.exports[rest[0]][0]
+        return self.received.unpack(tag, rest, unpacker, depth, self)
+
+    def argument_changed(self, value: Any, new: Any) -> None:
+        raise NotImplementedError("a test does not say that an argument changed")
+
+    def error(self, described: Any) -> Exception:
+        """Return an exception of the test, so that it can come back as itself."""
+        name, text, number = described
+        error = rebuild([name, text])
+        error.__channel__ = number
+        return error
+
+    def final_error(self, error: BaseException) -> bool:
+        """Also what the grader raises here, to end a call that takes too long."""
+        ours = type(error).__module__.startswith("autograder.")
+        return ours and not isinstance(error, Exception)
+
+    def describe(self, error: BaseException) -> Any:
+        number = getattr(error, "__channel__", None)
+        return describe(error) if number is None else [*describe(error), number]
+
+    def perform(self, op: Any, parts: tuple) -> Any:
+        return PERFORM[exact(op, str)](self, *parts)
+
+    def fetch(self, names: list[str]) -> dict[str, Any]:
+        """Return the values of those names that the student defined."""
+        return {
+            name: self.namespace[name]
+            for name in names
+            if name in self.namespace and crosses(self.namespace[name])
+        }
+
+    def end(self) -> None:
+        self.over = True
+
+
+def library_class(kind: type) -> str | None:
+    """Name the library class that an object is one of, if it is a known kind."""
+    for base in kind.__mro__:
+        if f"{base.__module__}.".startswith(LIBRARIES):
+            return f"{base.__module__}:{base.__qualname__}"
+    return None
+
+
+def crosses(value: Any) -> bool:
+    """Whether a value may be fetched by its name: no module, and not too large."""
+    if isinstance(value, (torch.Tensor, np.ndarray)):
+        return value.nbytes < BODY // 4
+    return not isinstance(value, ModuleType)
+
+
+def take(value: Any) -> list[Any]:
+    """Return what iterating over a value gives, if that ends."""
+    found = list(itertools.islice(iter(value), ITERATION + 1))
+    if len(found) > ITERATION:
+        raise RuntimeError(f"more than {ITERATION} items, or no end at all")
+    return found
+
+
+def setitem(value: Any, key: Any, item: Any) -> None:
+    value[key] = item
+
+
+PERFORM: dict[str, Callable[..., Any]] = {
+    "names": lambda server: [name for name in server.namespace if type(name) is str],
+    "fetch": Server.fetch,
+    "call": lambda server, value, args, options: value(*args, **options),
+    "getattr": lambda server, value, name: getattr(value, name),
+    "setattr": lambda server, value, name, item: setattr(value, name, item),
+    "getitem": lambda server, value, key: value[key],
+    "setitem": lambda server, value, key, item: setitem(value, key, item),
+    "len": lambda server, value: len(value),
+    "iter": lambda server, value: take(value),
+    "copy": lambda server, value: copy.copy(value),
+    "deepcopy": lambda server, value: copy.deepcopy(value),
+    "vjp": Server.perform_vjp,
+    "over": Server.end,
+}

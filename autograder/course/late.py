@@ -1,0 +1,152 @@
+"""Late work: how late it was, and what that costs.
+
+A delay counts in begun days after the due date. A delay within the grace counts
+nothing. Each student has free days for the whole course: they are spent on the late
+assignments in the order of their due dates, so that the order of grading changes
+nothing. Every further day costs a share of the points that were earned, up to a most.
+Times come from the learning management system alone.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from autograder.course.folder import Course
+from autograder.course.settings import LatePolicy, Settings, settings
+from autograder.course.submitted import received
+from autograder.course.times import read_time
+
+if TYPE_CHECKING:
+    from nbgrader.api import Gradebook
+
+DAY, MINUTE = 86_400, 60  # seconds
+NO_DATE = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Lateness:
+    """A delay of so many begun days, of which some were free, and what the rest costs.
+
+    `share` of the points is lost. `assumed` says that the LMS marks the work as late
+    and does not say how late: it then counts one day. `closed`: too late to count.
+    """
+
+    days: int
+    free: int = 0
+    share: float = 0.0
+    assumed: bool = False
+    closed: bool = False
+
+
+def begun_days(seconds: float, policy: LatePolicy) -> int:
+    """The days of a delay; 0 for one within the grace."""
+    return 0 if seconds <= policy.grace_minutes * MINUTE else math.ceil(seconds / DAY)
+
+
+def charge(policy: LatePolicy, delays: Sequence[int]) -> tuple[int, float]:
+    """The free days spent on a student's last delay, and the share that it costs.
+
+    `delays` are all days of delay of this student, in the order of the due dates.
+    """
+    left, free = policy.free_days, 0
+    for days in delays:
+        free = min(left, days) if days <= policy.last_day else 0
+        left -= free
+    days = delays[-1]
+    if days > policy.last_day:
+        return 0, 1.0
+    return free, min(policy.most, policy.per_day * (days - free), 1.0)
+
+
+def lateness(
+    course: Course, assignment: str, students: Iterable[str]
+) -> dict[str, Lateness]:
+    """Who was late with an assignment, by how much, and what it costs.
+
+    Raises CourseError for a bad course file.
+    """
+    rules = settings(course)
+    before = earlier(course, rules, assignment) if rules.late.free_days else []
+    found = {}
+    for student in students:
+        days, assumed = delay(course, rules, assignment, student)
+        if not days:
+            continue
+        spent = [delay(course, rules, each, student)[0] for each in before]
+        free, share = charge(rules.late, [*spent, days])
+        closed = days > rules.late.last_day
+        found[student] = Lateness(days, free, share, assumed, closed)
+    return found
+
+
+def earlier(course: Course, rules: Settings, assignment: str) -> list[str]:
+    """The assignments that are due before this one, in that order."""
+
+    def order(name: str) -> tuple[datetime, str]:
+        return rules.due.get(name, NO_DATE), name
+
+    known = set(course.assignments()) | set(rules.due)
+    return sorted((n for n in known if order(n) < order(assignment)), key=order)
+
+
+def delay(
+    course: Course, rules: Settings, assignment: str, student: str
+) -> tuple[int, bool]:
+    """The days by which one student was late, and whether they are a guess."""
+    when, marked = received(course, assignment, student)
+    due = rules.due_for(assignment, student)
+    if due is not None and when is not None:
+        try:
+            seconds = (read_time(when, rules.zone) - due).total_seconds()
+            return begun_days(seconds, rules.late), False
+        except ValueError:
+            pass  # a time in a file that a person wrote: the LMS's mark decides
+    return int(marked), marked
+
+
+def said(late: Lateness, points: float) -> str:
+    """A delay in words for the student; `points` are those that it costs."""
+    days = "1 day" if late.days == 1 else f"{late.days} days"
+    words = [f"Handed in {days} late."]
+    if late.assumed:
+        words = ["Marked as late where you handed it in; it counts as 1 day."]
+    if late.free:
+        words.append(f"{late.free} of your free late days went into it.")
+    if late.closed:
+        words.append("That is too late to count.")
+    elif late.share:
+        words.append(
+            f"It costs {late.share:.0%} of what you earned: {points:.4g} points."
+        )
+    else:
+        words.append("It costs nothing.")
+    return " ".join(words)
+
+
+def enter_penalties(course: Course, assignment: str, gradebook: "Gradebook") -> None:
+    """Write the due date and the penalties into the gradebook, in one transaction.
+
+    So formgrader and nbgrader's exporters show what our export says. Entered again
+    after a person graded: a penalty is a share of all points.
+    """
+    from nbgrader.api import SubmittedAssignment, SubmittedNotebook
+
+    entry = gradebook.find_assignment(assignment)
+    due = settings(course).due.get(assignment)
+    entry.duedate = due and due.astimezone(UTC).replace(tzinfo=None)
+    submissions = (
+        gradebook.db.query(SubmittedNotebook)
+        .join(SubmittedAssignment)
+        .filter(SubmittedAssignment.assignment_id == entry.id)
+        .all()
+    )
+    students = {each.id: each.student.id for each in submissions}
+    late = lateness(course, assignment, students.values())
+    for submission in submissions:
+        cost = late.get(students[submission.id])
+        penalty = cost.share * submission.score if cost and cost.share else None
+        if submission.late_submission_penalty != penalty:
+            submission.late_submission_penalty = penalty
+    gradebook.db.commit()

@@ -1,0 +1,161 @@
+"""The course file: `course.toml` in the course folder, with due dates and late days.
+
+It need not be there, and neither need any line of it:
+
+    timezone = "Europe/Berlin"        # of every time that names none; UTC by default
+
+    [due]
+    a1_change_of_variables = 2026-11-27T23:59:00
+    A2 = 2026-12-11T23:59:00
+
+    [late]
+    per_day = 0.1         # the share of the points that each begun day costs
+    most = 0.5            # the most that lateness costs
+    grace_minutes = 15    # a delay that is forgiven whole
+    last_day = 7          # what comes later counts nothing
+    free_days = 3         # for each student, over the whole course
+
+    [extensions.A1]
+    "ada@example.org" = 2             # days added to the due date
+"""
+
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from autograder.course.folder import Course, resolve
+from autograder.model import CourseError
+
+NAME = "course.toml"
+
+
+@dataclass(frozen=True)
+class LatePolicy:
+    """What lateness costs; by default nothing. Shares are of the points earned."""
+
+    per_day: float = 0.0
+    most: float = 1.0
+    grace_minutes: float = 0.0
+    last_day: float = math.inf
+    free_days: int = 0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the course file says. Due dates are by the assignments' full names."""
+
+    zone: tzinfo = UTC
+    due: Mapping[str, datetime] = field(default_factory=dict)
+    late: LatePolicy = LatePolicy()
+    extensions: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+
+    def due_for(self, assignment: str, student: str) -> datetime | None:
+        """When one student's work is due; None without a due date."""
+        due = self.due.get(assignment)
+        days = self.extensions.get(assignment, {}).get(student, 0.0)
+        return due and due + timedelta(days=days)
+
+
+def settings(course: Course) -> Settings:
+    """Read the course file; CourseError is one sentence on what is wrong in it."""
+    path = course.root / NAME
+    try:
+        return understood(tomllib.loads(path.read_text("utf-8")), course)
+    except FileNotFoundError:
+        return Settings()
+    except (OSError, ValueError) as error:
+        raise CourseError(f"{path}: {error}.") from error
+
+
+def understood(found: Mapping[str, Any], course: Course) -> Settings:
+    """The settings in a parsed file; ValueError says what was expected."""
+    only(found, "course.toml", ("timezone", "due", "late", "extensions"))
+    zone = zone_of(found.get("timezone", "UTC"))
+    due = {
+        named(name, course): due_date(name, value, zone)
+        for name, value in table(found, "due").items()
+    }
+    extensions = {
+        named(name, course): {
+            student: number(f"extensions.{name}.{student}", days, 366.0)
+            for student, days in table(table(found, "extensions"), name).items()
+        }
+        for name in table(found, "extensions")
+    }
+    return Settings(zone, due, late_policy(table(found, "late")), extensions)
+
+
+def late_policy(found: Mapping[str, Any]) -> LatePolicy:
+    """The [late] table."""
+    most = {"per_day": 1.0, "most": 1.0, "free_days": 366.0}
+    names = [each.name for each in fields(LatePolicy)]
+    only(found, "[late]", names)
+    values = {
+        name: number(f"late.{name}", value, most.get(name, 1e6))
+        for name, value in found.items()
+    }
+    if "free_days" in values:
+        if values["free_days"] % 1:
+            raise ValueError("late.free_days: a whole number was expected")
+        values["free_days"] = int(values["free_days"])
+    return LatePolicy(**values)
+
+
+def only(found: Mapping[str, Any], where: str, names: Any) -> None:
+    """Refuse a name that means nothing: it is a slip, and it would go unseen."""
+    if unknown := sorted(set(found) - set(names)):
+        raise ValueError(
+            f"{where} has “{unknown[0]}”; known are {', '.join(sorted(names))}"
+        )
+
+
+def table(found: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """A table of the file; empty when it is not there."""
+    value = found.get(name, {})
+    if not isinstance(value, Mapping):
+        raise ValueError(f"[{name}] must be a table, not {value!r}")
+    return value
+
+
+def number(name: str, value: object, most: float) -> float:
+    """A number from 0 to `most`."""
+    good = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not (good and 0 <= value <= most):
+        raise ValueError(
+            f"{name}: a number from 0 to {most:g} was expected, not {value!r}"
+        )
+    return float(value)
+
+
+def zone_of(name: object) -> tzinfo:
+    """A time zone by its name."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, TypeError, OSError) as error:
+        raise ValueError(
+            f"timezone: a name such as Europe/Berlin was expected, not {name!r}"
+        ) from error
+
+
+def due_date(name: str, value: object, zone: tzinfo) -> datetime:
+    """A due date; a day alone ends with its last second."""
+    if isinstance(value, date) and not isinstance(value, datetime):
+        value = datetime.combine(value, time(23, 59, 59))
+    if not isinstance(value, datetime):
+        raise ValueError(
+            f"due.{name}: a time such as 2026-11-27T23:59:00 was expected, "
+            f"without quotes, not {value!r}"
+        )
+    return value if value.tzinfo else value.replace(tzinfo=zone)
+
+
+def named(name: str, course: Course) -> str:
+    """An assignment's full name; one that is not released yet stays as it is."""
+    try:
+        return resolve(name, course.assignments(), "")
+    except CourseError:
+        return name

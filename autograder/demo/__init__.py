@@ -1,0 +1,1 @@
+"""A made-up class of an assignment's right and wrong answers, graded."""

@@ -1,0 +1,1 @@
+"""What runs in the forked processes: the student's and the test's."""

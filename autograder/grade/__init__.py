@@ -1,0 +1,1 @@
+"""Grade a class on several workers, and write the gradebook."""

@@ -1,0 +1,244 @@
+"""Reads how the cells of a notebook ended, and says it in words for the student.
+
+Points come from the judge's process alone. What the student's process says about its
+own cells explains a lost point, and never gives one.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from autograder.assignment.exam import (
+    Exam,
+    grade_id,
+    is_answer,
+    is_manual,
+    is_test,
+    points,
+)
+from autograder.engine.prepare import is_added
+from autograder.judge.read_file import one_line
+from autograder.model import CellResult, Limits, Outcome
+
+FIELD = {
+    "idea": re.compile(r"^Idea: (.+)$", re.MULTILINE),
+    "problem": re.compile(r"^Problem: (.+)$", re.MULTILINE),
+    "mistake": re.compile(r"^Looks like: (.+)$", re.MULTILINE),
+    "hint": re.compile(r"^Hint: (.+)$", re.MULTILINE),
+}
+MISSING_NAME = re.compile(r"name '(\w+)' is not defined")
+CELL_FILE = re.compile(r"\(<ipython-input-[\w-]+>, line (\d+)\)")
+POINTS = re.compile(r"\s*\([^()]*\bpoints?\)\s*$")
+
+
+def cell_titles(cells: list[dict[str, Any]]) -> dict[str, str]:
+    """For each named cell the heading that it stands under, less its points."""
+    titles, heading = {}, ""
+    for cell in cells:
+        if cell["cell_type"] == "markdown":
+            found = re.findall(r"^#{1,6} +(.+?)\s*$", cell["source"], re.MULTILINE)
+            heading = POINTS.sub("", found[-1]) if found else heading
+        if name := grade_id(cell):
+            titles[name] = heading or name
+    return titles
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Reads how the cells ended, and says it in words for the student."""
+
+    exam: Exam
+    limits: Limits
+    answer: Mapping[str, Any]
+
+    def result(self, repairs: tuple[str, ...]) -> dict[str, Any]:
+        """The fields of a graded Result."""
+        return {
+            "outcome": Outcome.GRADED,
+            "cells": tuple(self.cell_results()),
+            "repairs": repairs,
+            "reason": " ".join(self.accidents()) or None,
+            "notebook": self.answer["notebook"],
+            "tier": self.answer["tier"],
+            "mode": self.answer["mode"],
+            "cpu": round(self.answer["cpu"], 2),
+        }
+
+    @property
+    def ran(self) -> list[dict[str, Any]]:
+        """The cells as they were run, the student's extra ones included."""
+        cells = json.loads(self.answer["notebook"])["cells"]
+        return [cell | {"source": "".join(cell["source"])} for cell in cells]
+
+    def cell_results(self) -> list[CellResult]:
+        """The points of each graded cell, in the order of the notebook."""
+        titles = cell_titles(self.exam.cells)
+        results, own_error, copied = [], None, None
+        for cell in self.ran:
+            own_error = self.own_error(cell) or own_error
+            if is_answer(cell):
+                copied = self.answer["ready_made"].get(cell["id"])
+            if points(cell) is None:
+                continue
+            explained = {} if is_manual(cell) else self.explain(cell, own_error)
+            if copied and not is_manual(cell):
+                explained = {"error": ready_made(copied)}
+            passed = not is_manual(cell) and not explained
+            results.append(
+                CellResult(
+                    grade_id=grade_id(cell),
+                    title=titles[grade_id(cell)],
+                    manual=is_manual(cell),
+                    points=points(cell) if passed else 0.0,
+                    max_points=points(cell),
+                    **explained,
+                )
+            )
+            own_error = None if is_test(cell) else own_error
+        return results
+
+    def own_error(self, cell: Mapping[str, Any]) -> str | None:
+        """The error of a cell in which the student wrote, as one sentence."""
+        run = self.answer["runs"].get(cell["id"])
+        own = is_answer(cell) or is_added(cell)
+        if not own or not run or run["ended"] == "ok":
+            return None
+        if run["name"] == "NotImplementedError":
+            return "It is not answered yet: its cell raises NotImplementedError."
+        if run["ended"] == "error":
+            return f"Your own cell stopped with {what_raised(run)}"
+        return self.sentence(cell, run)
+
+    def explain(self, cell: Mapping[str, Any], own: str | None) -> dict[str, Any]:
+        """Why a test cell gives no points; empty when it passed."""
+        run = self.answer["judged"].get(cell["id"])
+        if run is None:
+            return {"error": "This test did not run."}
+        if run["ended"] == "ok":
+            return {}
+        full = self.exam.tests[grade_id(cell)]
+        return self.fields(
+            cell, run, own, visible=is_visible(full, cell["source"], run["line"])
+        )
+
+    def fields(
+        self,
+        cell: Mapping[str, Any],
+        run: Mapping[str, str],
+        own: str | None,
+        *,
+        visible: bool,
+    ) -> dict[str, Any]:
+        """The idea, mistake and hint of a failed check, and one line in words."""
+        if run["ended"] != "error":
+            return {"error": self.sentence(cell, run)}
+        found = {}
+        if run["name"] == "CheckFailed":
+            found = {
+                name: one_line(match[1])
+                for name, pattern in FIELD.items()
+                if (match := pattern.search(run["text"]))
+            }
+        problem = found.pop("problem", None)
+        if found:
+            return found | ({"error": problem} if visible else {})
+        return {"error": self.stopped(run, own, visible)}
+
+    def stopped(self, run: Mapping[str, str], own: str | None, visible: bool) -> str:
+        """One clear sentence on a test that another exception stopped."""
+        if own:
+            return own
+        if run["name"] == "NotImplementedError":
+            return "It is not answered yet: your code raises NotImplementedError."
+        missing = MISSING_NAME.search(run["text"])
+        if missing and re.search(rf"\b{missing[1]}\b", self.exam.release):
+            return (
+                f"The test needs '{missing[1]}', and your notebook does not define it."
+            )
+        if visible:
+            return f"The test stopped with {what_raised(run)}"
+        kind = run["name"] if run["name"].isidentifier() else "an error"
+        return (
+            f"A hidden test failed ({kind[:40]}): your code gives a wrong answer, or "
+            "stops, on an input that the visible tests do not try."
+        )
+
+    def accidents(self) -> list[str]:
+        """What went wrong on the way: cells that ran too long or lost the kernel."""
+        found = []
+        for cell in self.ran:
+            for runs in (self.answer["runs"], self.answer["judged"]):
+                run = runs.get(cell["id"], {"ended": "ok"})
+                if run["ended"] in ("time", "died"):
+                    found.append(self.sentence(cell, run))
+        everything = (*self.answer["runs"].values(), *self.answer["judged"].values())
+        skipped = [run for run in everything if run["ended"] == "skipped"]
+        if skipped:
+            found.append(self.sentence({}, skipped[0]))
+        return list(dict.fromkeys(found))
+
+    def sentence(self, cell: Mapping[str, Any], run: Mapping[str, str]) -> str:
+        """How a cell ended that neither passed nor raised."""
+        if run["ended"] == "skipped" and run["text"] == "notebook":
+            return (
+                f"The notebook took longer than {self.limits.notebook:g} s: the cells "
+                "after that did not run."
+            )
+        if run["ended"] == "skipped":
+            return "Python was lost too often: the cells after that did not run."
+        kind = kind_of(cell)
+        name = grade_id(cell) or one_line(cell["source"].strip().split("\n")[0][:40])
+        if run["ended"] == "time":
+            return (
+                f"The {kind} cell '{name}' ran longer than {self.limits.cell:g} s and "
+                "was stopped."
+            )
+        return (
+            f"The {kind} cell '{name}' ended Python itself (out of memory, or an exit)."
+        )
+
+
+def kind_of(cell: Mapping[str, Any]) -> str:
+    """How a sentence to a student calls a cell."""
+    if is_test(cell):
+        return "test"
+    if is_answer(cell):
+        return "answer"
+    return "added" if is_added(cell) else "given"
+
+
+def is_visible(full: str, shown: str, line: int) -> bool:
+    """Whether a line of a full test cell is one that the student has, too.
+
+    What stands before the hidden part, and what stands after it, is; where there are
+    several hidden parts, what is between them counts as hidden.
+    """
+    lines, known = full.rstrip().split("\n"), shown.rstrip().split("\n")
+    if lines == known:
+        return True
+    before = common(lines, known)
+    rest = len(known) - before
+    after = min(rest, common(lines[::-1], known[::-1]))
+    return 0 < line <= before or line > len(lines) - after
+
+
+def common(one: list[str], other: list[str]) -> int:
+    """How many lines two texts have in common at their beginnings."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((i for i, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def ready_made(module: str) -> str:
+    """Tell the student why an answer counts nothing."""
+    return (
+        f"This answer uses the ready-made '{one_line(module[:60])}', but it is to be "
+        "written by hand. So its tests give no points."
+    )
+
+
+def what_raised(run: Mapping[str, str]) -> str:
+    """An exception as one line: its name and its text, if it has one."""
+    text = CELL_FILE.sub(r"(line \1)", run["text"])
+    return one_line(f"{run['name']}: {text}".rstrip(": "))

@@ -1,0 +1,1 @@
+"""Learning management systems: their downloads, class lists and grade columns."""

@@ -1,0 +1,186 @@
+"""What every learning management system has: downloads, a class list, a grade column.
+
+One more system is one file with its own kinds of these, and one line in `registry`.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Protocol
+
+from autograder.archives import Found, printable
+from autograder.model import CourseError
+from autograder.tables import Table
+
+if TYPE_CHECKING:
+    from autograder.results.scores import Scored
+
+TYPED = "text was typed into the LMS; no file was handed in"
+NOTHING = ("", "-")
+
+
+# --- a download -----------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Top:
+    """Something at the top of a download: a file, or a folder with files in it.
+
+    `files()` gives what is in it; it raises ValueError when it cannot be looked at.
+    """
+
+    name: str
+    is_folder: bool
+    files: Callable[[], list[Found]]
+
+
+@dataclass(frozen=True)
+class Handed:
+    """What one student handed in, and what the LMS says about it.
+
+    `lms_id` is the student's number in the LMS; `problem` says why there is no file.
+    """
+
+    name: str
+    files: Callable[[], list[Found]]
+    lms_id: str | None = None
+    late: bool = False
+    problem: str | None = None
+
+
+class Downloads(Protocol):
+    """How a system names what it lets a teacher download."""
+
+    def fits(self, tops: Sequence[Top]) -> bool:
+        """Whether these names leave no doubt that they are this system's."""
+
+    def handed(self, top: Top) -> Handed:
+        """Who handed this in."""
+
+
+def renamed(top: Top, name: str) -> Callable[[], list[Found]]:
+    """The file of a top under the name that its student gave it."""
+    return lambda: [replace(f, path=PurePosixPath(name)) for f in top.files()]
+
+
+# --- the class list -------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Person:
+    """One student's row of a roster.
+
+    `student` is the id in the gradebook, `lms_id` the number in the LMS, `others` what
+    else the student may be called by. `received` is the LMS's own text for the time.
+    """
+
+    row: int
+    student: str
+    lms_id: str
+    name: str
+    others: tuple[str, ...] = ()
+    received: str | None = None
+
+
+@dataclass(frozen=True)
+class Roster:
+    """A class list; the kinds differ in where they find what."""
+
+    table: Table
+
+    @cached_property
+    def people(self) -> list[Person]:
+        """The students, in the order of the rows."""
+        people = (self.person(row) for row in range(1, len(self.table.rows)))
+        return [person for person in people if person is not None]
+
+    def person(self, row: int) -> Person | None:
+        """The student of a row; None for a row of another kind."""
+        raise NotImplementedError
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """The students' names by their numbers in the LMS."""
+        return {person.lms_id: person.name for person in self.people if person.lms_id}
+
+    @cached_property
+    def _index(self) -> list[dict[str, list[Person]]]:
+        """By number, by id, by any other text, and by name: the surer ways first."""
+        ways: list[dict[str, list[Person]]] = [{}, {}, {}, {}]
+        for person in self.people:
+            called = ([person.lms_id], [person.student], person.others)
+            for way, texts in zip(ways, called, strict=False):
+                for text in {text.casefold() for text in texts if text}:
+                    way.setdefault(text, []).append(person)
+            if name := same_name(person.name):
+                ways[3].setdefault(name, []).append(person)
+        return ways
+
+    def find(self, lms_id: str | None, *called: str) -> Person | None:
+        """The one student with this number, or called so; None for none or several."""
+        by_number, by_id, by_text, by_name = self._index
+        if lms_id is not None:
+            return one(by_number.get(lms_id.casefold()))
+        for text in called:
+            for way, key in (
+                (by_id, text.casefold()),
+                (by_text, text.casefold()),
+                (by_number, text.casefold()),
+                (by_name, same_name(text)),
+            ):
+                if person := one(way.get(key)):
+                    return person
+        return None
+
+
+def usable(text: str) -> str:
+    """A text as a student's id: what no folder's name may hold becomes a dash."""
+    text = unicodedata.normalize("NFC", " ".join(text.split()))
+    return re.sub(r"[^\w.@+ -]", "-", text).lstrip(".@+- ")[:128]
+
+
+def one(people: list[Person] | None) -> Person | None:
+    """The only one of a list."""
+    return people[0] if people and len(people) == 1 else None
+
+
+def same_name(name: str) -> str:
+    """A name by which one person is known under: no case, no spaces, no marks."""
+    text = unicodedata.normalize("NFKC", printable(name)).casefold()
+    return "".join(c for c in text if c.isalnum())
+
+
+# --- the column of the grades ---------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Target:
+    """The column of a class list that takes the scores, and what it holds at most."""
+
+    roster: Roster
+    column: int
+    most: float | None
+
+    def refusal(self, person: Person) -> str | None:
+        """Why the LMS takes no score of this student; None when it does."""
+        return None
+
+    def comment(self, person: Person, scored: "Scored") -> dict[tuple[int, int], str]:
+        """Words for the student, where the list has a place for them."""
+        return {}
+
+
+def number_in(text: str) -> float:
+    """A number as an LMS writes it; CourseError for another text."""
+    try:
+        return float(text.replace(",", "."))
+    except ValueError as error:
+        raise CourseError(f"“{text}” was expected to be a number of points.") from error
+
+
+def points_text(points: float) -> str:
+    """Points with at most two decimals, all digits before them, and a point."""
+    return f"{points:.2f}".rstrip("0").rstrip(".")

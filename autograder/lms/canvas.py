@@ -1,0 +1,149 @@
+"""Canvas: the names in its downloads, its gradebook.
+
+A download (lib/content_zipper.rb): files `lastfirst_LATE_USER_FILE_name.ipynb`, where
+LATE is there for a late one only, USER is Canvas's id of the student and FILE of the
+file. With anonymous grading `anon_ID` stands in place of name and USER.
+
+The importer (lib/gradebook_importer.rb) wants its own columns and the column of the
+assignment, `Title (number)`.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from autograder.lms.base import (
+    TYPED,
+    Handed,
+    Person,
+    Roster,
+    Target,
+    Top,
+    number_in,
+    renamed,
+    same_name,
+    usable,
+)
+from autograder.model import CourseError
+
+NAME = re.compile(
+    r"(?:(?P<name>.+?)_)??(?P<late>late_)?(?:(?P<anon>anon_[a-z0-9]+)|(?P<id>\d+))_"
+    r"(?:\d+_(?P<file>.+)|(?P<typed>text|link)\.html)",
+    re.IGNORECASE | re.DOTALL,
+)
+NAME_WITH_NUMBER = re.compile(
+    r"(?P<name>.+?_\d+)_(?P<late>late_)?(?P<anon>(?!))?(?P<id>\d+)_"
+    r"(?:\d+_(?P<file>.+)|(?P<typed>text|link)\.html)",
+    re.IGNORECASE | re.DOTALL,
+)
+TITLE = re.compile(r"(?P<title>.*?)\s*\((?P<number>\d+)\)\s*")
+READ_ONLY = "(read only)"
+
+
+@dataclass(frozen=True)
+class CanvasDownloads:
+    """The names that Canvas gives; `known` are names of students by their numbers."""
+
+    known: Mapping[str, str]
+
+    def fits(self, tops: Sequence[Top]) -> bool:
+        """Whether all names here look like Canvas's."""
+        names = [top.name for top in tops if not top.is_folder]
+        return len(names) == len(tops) > 0 and all(map(NAME.fullmatch, names))
+
+    def reading(self, name: str) -> re.Match[str]:
+        """What the name means; of two readings the one that the roster knows.
+
+        Somebody who calls himself `x_999` looks like the student 999 at first sight.
+        """
+        first = NAME.fullmatch(name)
+        second = NAME_WITH_NUMBER.fullmatch(name)
+        if second and same_name(self.known.get(second["id"], "")) == same_name(
+            second["name"]
+        ):
+            return second
+        return first
+
+    def handed(self, top: Top) -> Handed:
+        """Who handed this in."""
+        match = self.reading(top.name)
+        late = bool(match["late"])
+        number = match["id"] or match["anon"]
+        name = match["name"] or number
+        if match["typed"]:
+            return Handed(name, list, number, late, TYPED)
+        return Handed(name, renamed(top, match["file"]), number, late)
+
+
+@dataclass(frozen=True)
+class CanvasRoster(Roster):
+    """The gradebook as Canvas exports it."""
+
+    def person(self, row: int) -> Person | None:
+        """The student of a row; the row of the points is none."""
+        table = self.table
+        first = table.cell(row, 0)
+        number = table.cell(row, table.column("ID"))
+        if not number or first.startswith("Points Possible"):
+            return None
+        login = table.cell(row, table.column("SIS Login ID"))
+        sis = table.cell(row, table.column("SIS User ID"))
+        given = table.cell(row, table.column("FirstName"))
+        others = tuple(text for text in (login, sis) if text)
+        return Person(
+            row, usable(login or sis or number), number, f"{first}{given}", others
+        )
+
+
+@dataclass(frozen=True)
+class CanvasTarget(Target):
+    """An assignment's column in Canvas's gradebook."""
+
+    def refusal(self, person: Person) -> str | None:
+        """Canvas marks who is excused, and who does not have the assignment."""
+        before = self.roster.table.cell(person.row, self.column).upper()
+        what = {"EX": "is excused in Canvas", "N/A": "does not have it in Canvas"}
+        return what.get(before)
+
+
+def canvas_target(roster: Roster, assignment: str, column: str | None) -> CanvasTarget:
+    """The assignment's column; CourseError when there is none that can be written."""
+    table = roster.table
+    place = canvas_column(roster, assignment, column)
+    rows = range(1, len(table.rows))
+    points = [r for r in rows if table.cell(r, 0).startswith("Points Possible")]
+    said = table.cell(points[0], place) if points else ""
+    if said.casefold() == READ_ONLY:
+        raise CourseError(f"{table.path}: Canvas lets nobody write in that column.")
+    return CanvasTarget(roster, place, number_in(said) if said else None)
+
+
+def canvas_column(roster: Roster, assignment: str, wanted: str | None) -> int:
+    """The number of the assignment's column; CourseError unless exactly one fits.
+
+    The full name goes before the short one: `a1_maps`, then `A1` at the beginning.
+    """
+    table = roster.table
+    titles = {
+        number: (name, match["title"], match["number"])
+        for number, name in enumerate(table.header)
+        if (match := TITLE.fullmatch(name))
+    }
+    short = re.compile(rf"{re.escape(assignment.split('_')[0])}(?![A-Za-z0-9])", re.I)
+    rules = (
+        [lambda name, title, number: wanted in (name, title, number)]
+        if wanted is not None
+        else [
+            lambda name, title, number: title.casefold() == assignment.casefold(),
+            lambda name, title, number: short.match(title),
+        ]
+    )
+    for rule in rules:
+        found = [number for number, about in titles.items() if rule(*about)]
+        if len(found) == 1:
+            return found[0]
+    columns = "; ".join(name for name, _, _ in titles.values()) or "none"
+    raise CourseError(
+        f"{table.path}: which column is {wanted or assignment}? Say --column TITLE. "
+        f"There are: {columns}."
+    )

@@ -1,0 +1,163 @@
+"""Fill the scores into the class list that an LMS gave, so that it takes them back.
+
+Every other cell stays as it came. A student without a score stays blank and is told
+about; nobody is given a zero.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from autograder.course.folder import Course, write_whole
+from autograder.course.submitted import read_note
+from autograder.lms.base import Person, Roster, Target, points_text
+from autograder.lms.registry import kept_roster, read_roster, target_of
+from autograder.model import CourseError, Outcome
+from autograder.results.scores import Scored, read_class
+from autograder.tables import FORMULA
+
+# A cell that the LMS gave and a spreadsheet would run; a dash or a number it would not.
+RUNS = re.compile(r"\s*(?:[=@|%]|[+-]\s*[^\s\d.,+-])")
+
+
+@dataclass
+class Sent:
+    """What was written where, and what a person must look at, one sentence each.
+
+    `absent` are the students of the class list who handed nothing in: their cells stay
+    as they were.
+    """
+
+    path: Path
+    written: int = 0
+    problems: list[str] = field(default_factory=list)
+    absent: list[str] = field(default_factory=list)
+
+
+def send_back(
+    course: Course,
+    assignment: str,
+    path: Path,
+    to: str,
+    roster: Path | None = None,
+    column: str | None = None,
+    scale: bool = False,
+) -> Sent:
+    """Write the class list of `to` (canvas, moodle) with the scores in it to `path`.
+
+    `roster` is the file that the LMS gave; by default the one that the class was
+    collected with. `column` names Canvas's column when its title leaves a doubt. With
+    `scale`, scores are turned into the LMS's own maximum. Raises CourseError.
+    """
+    source = roster or kept_roster(course, assignment)
+    if not source.is_file():
+        raise CourseError(
+            f"{source}: no such file. Give the class list of the LMS: --roster FILE."
+        )
+    target = target_of(read_roster(source), assignment, column, to)
+    scored = read_class(course, assignment)
+    factor = factor_of(target, scored, scale, source)
+    sent, cells = fill(course, target, scored, factor, path)
+    table = target.roster.table.with_cells(harmless(target.roster) | cells)
+    write_whole(path, table.to_bytes())
+    return sent
+
+
+def factor_of(
+    target: Target, scored: Sequence[Scored], scale: bool, source: Path
+) -> float:
+    """By what the scores are multiplied; CourseError when the two scales differ."""
+    ours = max((each.result.max_points for each in scored), default=0.0)
+    if not ours or target.most is None or target.most == ours:
+        return 1.0
+    if not scale:
+        raise CourseError(
+            f"{source}: the LMS gives {target.most:g} points and the assignment has "
+            f"{ours:g}. Set the LMS to {ours:g}, or say --scale."
+        )
+    return target.most / ours
+
+
+def fill(
+    course: Course,
+    target: Target,
+    scored: Sequence[Scored],
+    factor: float,
+    path: Path,
+) -> tuple[Sent, dict[tuple[int, int], str]]:
+    """The cells to write, and the report; each student's row is found once."""
+    sent, cells = Sent(path), {}
+    rows: dict[int, str] = {}
+    for each in scored:
+        student = each.result.student
+        person = row_of(course, target.roster, each)
+        if person is None:
+            sent.problems.append(f"{student}: has no row in the class list{has(each)}")
+            continue
+        if person.row in rows:
+            sent.problems.append(f"{student}: has the same row as {rows[person.row]}")
+            continue
+        rows[person.row] = student
+        problem = target.refusal(person)
+        if problem is not None:
+            sent.problems.append(f"{student}: {problem}; not written{has(each)}")
+            continue
+        blank = no_score(each)
+        if blank is not None:
+            sent.problems.append(f"{student}: left blank: {blank}")
+            cells[person.row, target.column] = ""
+            continue
+        if each.late and each.late.assumed:
+            what = "late by the LMS's mark, which tells no time: counted as 1 day"
+            sent.problems.append(f"{student}: {what}")
+        cells[person.row, target.column] = points_text(factor * each.points)
+        cells |= target.comment(person, each)
+        sent.written += 1
+    people = target.roster.people
+    sent.absent = [person.student for person in people if person.row not in rows]
+    return sent, cells
+
+
+def unsettled(course: Course, assignment: str) -> list[str]:
+    """Who has no final score, and why: one sentence each."""
+    blank = ((s.result.student, no_score(s)) for s in read_class(course, assignment))
+    return [f"{student}: no score: {why}" for student, why in blank if why]
+
+
+def row_of(course: Course, roster: Roster, scored: Scored) -> Person | None:
+    """The row of a student: by the LMS's number if it is known, else by the id."""
+    result = scored.result
+    note = read_note(course, result.assignment, result.student)
+    if note is not None and note.lms_id is not None:
+        person = roster.find(note.lms_id)
+        if person is not None:
+            return person
+    return roster.find(None, result.student)
+
+
+def has(scored: Scored) -> str:
+    """The score of somebody who cannot be written, so that it is not lost."""
+    return "" if scored.points is None else f" (score {points_text(scored.points)})"
+
+
+def no_score(scored: Scored) -> str | None:
+    """Why there is no final score; None when there is one."""
+    result = scored.result
+    if result.outcome is Outcome.FAILED:
+        return f"the grader failed: {result.reason or 'no reason was recorded'}"
+    if result.outcome is Outcome.INVALID:
+        return f"refused: {result.reason or 'no reason was recorded'}"
+    if scored.waiting:
+        return f"{scored.waiting:g} points wait to be graded by hand"
+    return None
+
+
+def harmless(roster: Roster) -> dict[tuple[int, int], str]:
+    """The cells that came with the list and that a spreadsheet would run, quoted."""
+    return {
+        (number, column): f"'{text}"
+        for number, row in enumerate(roster.table.rows)
+        for column, text in enumerate(row)
+        if text.lstrip().startswith(FORMULA) and RUNS.match(text)
+    }

@@ -1,0 +1,1 @@
+"""Release an assignment: only one whose tests tell right answers from wrong ones."""

@@ -1,0 +1,1 @@
+"""What comes of grades: scores, feedback, the class's report, files."""

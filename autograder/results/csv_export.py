@@ -1,0 +1,97 @@
+"""The class as a CSV file, for a spreadsheet, or through nbgrader's own exporters."""
+
+import csv
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+from autograder.course.folder import Course, write_whole
+from autograder.course.late import enter_penalties
+from autograder.model import CourseError
+from autograder.results.scores import Scored, absent, read_class
+from autograder.tables import safe
+
+COLUMNS = ("student", "score", "max_score", "outcome", "reason", "waiting")
+LATE = ("late_days", "penalty")
+# A spreadsheet takes a cell that starts like this for a formula, and runs it.
+
+
+def export_csv(course: Course, assignment: str, path: Path | None = None) -> Path:
+    """Write one row a student, in UTF-8; return the path (reports/ASSIGNMENT.csv).
+
+    `outcome` is graded, invalid or failed, and "none" for a student of the gradebook
+    who handed nothing in. Only what is graded has a score; for the others it is empty,
+    never zero. `waiting` are the points that a person has not given yet. `penalty` is
+    what lateness cost; the score is without it. Then comes a column for each graded
+    cell, before the penalty.
+    """
+    scored = read_class(course, assignment)
+    cells = list(dict.fromkeys(s.cell.grade_id for each in scored for s in each.scores))
+    most = max((each.result.max_points for each in scored), default=0.0)
+    rows = [_row(each, cells, most) for each in scored]
+    missing = absent(course, [each.result.student for each in scored])
+    blank = [""] * (2 + len(LATE) + len(cells))
+    rows += [[name, None, most, "none", *blank] for name in missing]
+    path = path or course.report(assignment).with_suffix(".csv")
+    write_whole(
+        path, _csv([[*COLUMNS, *LATE, *cells], *rows]).encode("utf-8", "replace")
+    )
+    return path
+
+
+def export_with_nbgrader(
+    course: Course, assignment: str, path: Path, plugin: str | None = None
+) -> Path:
+    """Let an exporter of nbgrader write the file; its CsvExportPlugin by default.
+
+    `plugin` is the name of a class, such as `mine.MyExporter`. Penalties are entered in
+    the gradebook before. nbgrader's own gives 0 to who has no score; ours gives none.
+    Raises CourseError when there is no such exporter, or no gradebook.
+    """
+    from nbgrader.plugins import CsvExportPlugin, ExportPlugin
+    from traitlets.utils.importstring import import_item
+
+    try:
+        kind = import_item(plugin) if plugin else CsvExportPlugin
+    except (ImportError, ValueError) as error:
+        raise CourseError(f"{plugin}: no such exporter ({error}).") from error
+    if not (isinstance(kind, type) and issubclass(kind, ExportPlugin)):
+        raise CourseError(f"{plugin}: not a subclass of nbgrader's ExportPlugin.")
+    if not course.has_gradebook:
+        raise CourseError(f"{course.root}: there is no gradebook yet.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    exporter = kind(config=course.config(assignment))
+    exporter.to, exporter.assignment = str(path), [assignment]
+    with course.gradebook() as gradebook:
+        enter_penalties(course, assignment, gradebook)
+        exporter.export(gradebook)
+    return path
+
+
+def _row(scored: Scored, cells: list[str], most: float) -> list[object]:
+    result = scored.result
+    points = {score.cell.grade_id: score.points for score in scored.scores}
+    given = [points.get(name) if scored.graded else None for name in cells]
+    late = scored.late
+    return [
+        result.student,
+        scored.points,
+        result.max_points or most,
+        result.outcome.value,
+        result.reason or "",
+        scored.waiting if scored.graded else None,
+        late.days if late else None,
+        scored.penalty if late and scored.graded else None,
+        *given,
+    ]
+
+
+def _csv(rows: Iterable[Iterable[object]]) -> str:
+    buffer = io.StringIO(newline="")
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerows([_number(safe(value)) for value in row] for row in rows)
+    return buffer.getvalue()
+
+
+def _number(value: object) -> object:
+    return f"{round(value, 4):g}" if isinstance(value, float) else value

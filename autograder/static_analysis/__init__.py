@@ -1,0 +1,1 @@
+"""What code does to names, read from its source without running it."""
