@@ -141,7 +141,9 @@ def test_an_interruption_is_one_line_and_status_2(course, monkeypatch, capsys):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(sys.modules["autograder.grade.grade"], "grade_class", interrupted)
+    monkeypatch.setattr(
+        sys.modules["autograder.grade.grade"], "grade_class", interrupted
+    )
     status, _, err = run(capsys, "grade", "t1")
     assert (status, err.count("\n")) == (2, 1)
     assert "the same command continues" in err
