@@ -6,7 +6,7 @@ import json
 import logging
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -29,12 +29,14 @@ class Exam:
     """What a submission is judged by: plain data, without any solution.
 
     `release` is the handed-out notebook as JSON text. `tests` holds, for each test
-    cell, its full source: the visible checks and the hidden ones.
+    cell, its full source: the visible checks and the hidden ones. `handed_out` are the
+    marks of the cells of earlier releases: a submission may begin from one of them.
     """
 
     assignment: str
     release: str
     tests: Mapping[str, str]
+    handed_out: Collection[str] = ()
 
     @property
     def key(self) -> str:
@@ -45,7 +47,8 @@ class Exam:
     def to_bytes(self) -> bytes:
         """The exam as JSON; `exam_from_bytes` gives back an equal one."""
         plain = {each.name: getattr(self, each.name) for each in fields(self)}
-        return json.dumps(plain | {"tests": dict(self.tests)}).encode("utf-8")
+        plain |= {"tests": dict(self.tests), "handed_out": sorted(self.handed_out)}
+        return json.dumps(plain).encode("utf-8")
 
     @cached_property
     def cells(self) -> list[dict[str, Any]]:
@@ -61,7 +64,8 @@ class Exam:
 @lru_cache(maxsize=2)
 def exam_from_bytes(data: bytes) -> Exam:
     """Read what `Exam.to_bytes` wrote."""
-    return Exam(**json.loads(data))
+    plain = json.loads(data)
+    return Exam(**plain | {"handed_out": frozenset(plain.get("handed_out", ()))})
 
 
 def nbgrader_of(cell: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -96,6 +100,30 @@ def points(cell: Mapping[str, Any]) -> float | None:
     if not (is_test(cell) or is_manual(cell)):
         return None
     return float(nbgrader_of(cell)["points"])
+
+
+def same(source: str) -> str:
+    """A source, less what editors change without being asked."""
+    return "\n".join(line.rstrip() for line in source.strip().split("\n"))
+
+
+def handed_out_mark(cell: Mapping[str, Any]) -> str:
+    """What tells a cell of an earlier release: the hash of its kind and its text."""
+    text = f"{cell['cell_type']}\n{same(''.join(cell['source']))}"
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:32]
+
+
+def checksum(cell: Mapping[str, Any]) -> str:
+    """nbgrader's checksum of a cell that it names (`nbgrader.utils`), in hex."""
+    meta = nbgrader_of(cell)
+    grade, solution = bool(meta.get("grade")), bool(meta.get("solution"))
+    locked = not solution and (grade or bool(meta.get("locked")))
+    parts = ["".join(cell["source"]), cell["cell_type"], str(grade), str(solution)]
+    parts += [str(locked), str(meta.get("grade_id"))]
+    if grade and is_positive(meta.get("points")):
+        parts.append(str(float(meta["points"])))
+    text = "".join(parts).encode("utf-8", "replace")
+    return hashlib.md5(text, usedforsecurity=False).hexdigest()
 
 
 def read_source(source: Path) -> Any:

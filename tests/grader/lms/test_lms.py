@@ -247,7 +247,7 @@ def test_bad_entries_of_a_class_are_errors_of_their_own(course, tmp_path):
     items = by_student(collect_class(course, "t1", path))
     expected = {
         "1": "is a link",
-        "3": "larger than 20 MB",
+        "3": "larger than 40 MB",
         "4": "200 times itself",
         "6": "no notebook is in 'work.zip'",
         "7": "a .rar archive, which is not opened",
