@@ -20,8 +20,8 @@ from autograder.assignment.exam import (
     points,
 )
 from autograder.course.folder import Course, write_whole
-from autograder.grade.formgrader_copy import for_formgrader
 from autograder.engine.prepare import is_added
+from autograder.grade.formgrader_copy import for_formgrader
 from autograder.model import CellResult, Outcome, Result
 
 if TYPE_CHECKING:

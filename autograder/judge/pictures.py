@@ -99,9 +99,11 @@ def shrunk(content: bytes, form: str | None = None) -> tuple[str, bytes]:
 
     forms = [form] if form else sorted(set(FORMS.values()))
     try:
-        with warnings.catch_warnings(action="ignore"):  # of a large or odd picture
-            with Image.open(BytesIO(content), formats=forms) as image:
-                return encoded(image, content)
+        with (
+            warnings.catch_warnings(action="ignore"),  # of a large or odd picture
+            Image.open(BytesIO(content), formats=forms) as image,
+        ):
+            return encoded(image, content)
     except ValueError:
         raise
     except Exception:

@@ -47,7 +47,7 @@ def cell_titles(cells: list[dict[str, Any]]) -> dict[str, str]:
     return titles
 
 
-# What a cell of the student's stopped with, the names it binds, whether it is an answer.
+# What a cell of the student's stopped with, what it binds, whether it is an answer.
 ANY = "*"
 OwnError = tuple[str, frozenset[str], bool]
 
@@ -145,7 +145,9 @@ class Verdict:
             return f"Your own cell stopped with {what_raised(run)}"
         return self.sentence(cell, run)
 
-    def explain(self, cell: Mapping[str, Any], own: Sequence[OwnError]) -> dict[str, Any]:
+    def explain(
+        self, cell: Mapping[str, Any], own: Sequence[OwnError]
+    ) -> dict[str, Any]:
         """Why a test cell gives no points; empty when it passed."""
         run = self.answer["judged"].get(cell["id"])
         if run is None:

@@ -13,7 +13,7 @@ from autograder.course.folder import Course, write_whole
 from autograder.course.submitted import read_note
 from autograder.lms.base import Person, Roster, Target, points_text
 from autograder.lms.registry import kept_roster, read_roster, target_of
-from autograder.model import CourseError, Outcome
+from autograder.model import CourseError
 from autograder.results.scores import Scored, read_class
 from autograder.tables import FORMULA
 
@@ -49,8 +49,8 @@ def send_back(
 
     `roster` is the file that the LMS gave; by default the one that the class was
     collected with. `column` names Canvas's column when its title leaves a doubt. With
-    `scale`, scores are turned into the LMS's own maximum. `partial` sends the points so far of who waits for a person, and names
-    them. Raises CourseError.
+    `scale`, scores are turned into the LMS's own maximum. `partial` sends the points so
+    far of who waits for a person, and names them. Raises CourseError.
     """
     source = roster or kept_roster(course, assignment)
     if not source.is_file():
