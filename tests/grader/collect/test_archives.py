@@ -97,7 +97,7 @@ def test_a_packing_method_with_a_large_memory_is_not_used():
 
 
 def test_a_bomb_costs_little_memory_and_is_named():
-    files = {"a.ipynb": bytes(15_000_000), "b.ipynb": bytes(130_000_000)}
+    files = {"a.ipynb": bytes(15_000_000), "b.ipynb": bytes(230_000_000)}
     bomb = zip_bytes(files | {"c.ipynb": b"{}"})
     tracemalloc.start()
     given = read(bomb)
