@@ -167,8 +167,8 @@ class Grading:
 
         try:
             record(self.course, self.exam, result, gradebook, received)
-        except (OperationalError, InterfaceError, OSError):
-            # The gradebook or the disk is away: no fault of this submission. Its
+        except (OperationalError, InterfaceError):
+            # The gradebook is away: no fault of this submission. Its
             # entry in the journal stays as it was, and the next run grades it.
             gradebook.db.rollback()
             raise
