@@ -5,6 +5,8 @@ in a submitted one.
 """
 
 import ast
+import hashlib
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -94,3 +96,32 @@ def seeded(source: str, seed: int) -> str:
             lines[node.lineno - 1] = (data[:at] + number + data[end:]).decode("utf-8")
             return "\n".join(lines)
     return source
+
+
+def same(source: str) -> str:
+    """A source, less what editors change without being asked."""
+    return "\n".join(line.rstrip() for line in source.strip().split("\n"))
+
+
+def handed_out_mark(cell: Mapping[str, Any]) -> str:
+    """What tells a cell of an earlier release: the hash of its kind and its text."""
+    text = f"{cell['cell_type']}\n{same(''.join(cell['source']))}"
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:32]
+
+
+def checksum(cell: Mapping[str, Any]) -> str:
+    """nbgrader's checksum of a cell that it names (`nbgrader.utils`), in hex."""
+    meta = nbgrader_of(cell)
+    grade, solution = bool(meta.get("grade")), bool(meta.get("solution"))
+    locked = not solution and (grade or bool(meta.get("locked")))
+    parts = ["".join(cell["source"]), cell["cell_type"], str(grade), str(solution)]
+    parts += [str(locked), str(meta.get("grade_id"))]
+    if grade and is_positive(meta.get("points")):
+        parts.append(str(float(meta["points"])))
+    text = "".join(parts).encode("utf-8", "replace")
+    return hashlib.md5(text, usedforsecurity=False).hexdigest()
+
+
+def is_positive(number: object) -> bool:
+    """Whether this is a finite number above 0."""
+    return isinstance(number, (int, float)) and 0 < number < math.inf

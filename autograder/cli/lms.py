@@ -80,6 +80,8 @@ def add_export(command: Command) -> None:
         action="store_true",
         help="turn the scores into the LMS's maximum where it differs",
     )
+    said = "send the points so far of those who wait for a person, and name them"
+    made.add_argument("--partial", action="store_true", help=said)
     made.add_argument(
         "--exporter", metavar="CLASS", help="another exporter of nbgrader's kind"
     )
@@ -116,6 +118,7 @@ def run_send_back(options: argparse.Namespace, assignment: str, path: Path) -> i
         options.roster,
         options.column,
         options.scale,
+        options.partial,
     )
     lines = list(sent.problems)
     if sent.absent:

@@ -21,6 +21,7 @@ from autograder.model import CourseError, Submission
 
 __all__ = ["NOTE", "Collected", "collect_class", "read_submission"]
 COPY = re.compile(r"-\d+(?=\.[^.]+$)")  # Canvas adds -1 to a file handed in again
+NAME_BYTES = 180  # of a file's name, before its ending
 STUDENT = re.compile(r"\w[\w.@+ -]{0,127}")
 
 
@@ -107,7 +108,7 @@ class Collector:
         when, unclear = self.received(student, handed)
         problems = [each for each in (problem, unknown, unclear) if each]
         note = Note(
-            filename and printable(filename),
+            filename and short_enough(printable(filename)),
             "; ".join(problems) or None,
             when,
             handed.late,
@@ -171,6 +172,13 @@ class Collector:
             ).isoformat(), None
         except ValueError as error:
             return None, str(error)
+
+
+def short_enough(name: str) -> str:
+    """A file's name that a file system takes: 255 bytes are the most; the end stays."""
+    suffix = PurePosixPath(name).suffix[:20]
+    stem = name.removesuffix(suffix).encode("utf-8")[:NAME_BYTES]
+    return stem.decode("utf-8", "ignore") + suffix
 
 
 def read_submission(

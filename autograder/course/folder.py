@@ -86,6 +86,10 @@ class Course:
         write_whole(path, result.to_json().encode("utf-8"))
         return path
 
+    def pending_path(self, assignment: str, student: str) -> Path:
+        """A result that could not be entered in the gradebook yet."""
+        return self.root / "results" / assignment / "pending" / f"{student}.json"
+
     def assignments(self) -> list[str]:
         """The assignments that have been released here, sorted."""
         return sorted(path.stem for path in self.root.glob("source/*/*.ipynb"))

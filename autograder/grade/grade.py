@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -121,6 +121,8 @@ class Grading:
             if done is None or done.outcome == Outcome.FAILED:
                 continue
             task = self.task(student)
+            if done.ran_out is not None and done.ran_out != asdict(self.limits):
+                continue  # with other limits it may end otherwise
             if done.key == result_key(task.submission, self.exam, task.seed):
                 kept[student] = done
         return kept
@@ -161,8 +163,15 @@ class Grading:
 
         If that fails, the journal says so, and the next run tries again.
         """
+        from sqlalchemy.exc import InterfaceError, OperationalError
+
         try:
             record(self.course, self.exam, result, gradebook, received)
+        except (OperationalError, InterfaceError):
+            # The gradebook is away: no fault of this submission. Its
+            # entry in the journal stays as it was, and the next run grades it.
+            gradebook.db.rollback()
+            raise
         except Exception as error:
             gradebook.db.rollback()
             reason = one_line(f"The grade could not be recorded: {error}")

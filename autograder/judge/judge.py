@@ -20,7 +20,7 @@ from autograder.judge.verdict import Verdict
 from autograder.model import CellResult, Limits, Outcome, Result, Submission
 from autograder.processes import GraderError
 
-JUDGE = "engine 1"  # grades by another judge are graded again
+JUDGE = "engine 2"  # grades by another judge are graded again
 ATTEMPTS = 2
 
 
@@ -70,6 +70,8 @@ def judge_submission(
         seconds=round(time.monotonic() - started, 2),
         key=result_key(submission, exam, seed),
         filename=submission.filename,
+        exam=exam.key,
+        content=submission.key,
         **graded,
     )
 
@@ -84,6 +86,8 @@ def refused(submission: Submission, exam: Exam, reason: str, seed: int = 0) -> R
         reason=reason,
         key=result_key(submission, exam, seed),
         filename=submission.filename,
+        exam=exam.key,
+        content=submission.key,
     )
 
 

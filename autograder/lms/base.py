@@ -163,6 +163,7 @@ class Target:
     roster: Roster
     column: int
     most: float | None
+    takes_more = True  # a score above the maximum, for extra credit
 
     def refusal(self, person: Person) -> str | None:
         """Why the LMS takes no score of this student; None when it does."""

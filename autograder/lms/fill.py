@@ -13,7 +13,7 @@ from autograder.course.folder import Course, write_whole
 from autograder.course.submitted import read_note
 from autograder.lms.base import Person, Roster, Target, points_text
 from autograder.lms.registry import kept_roster, read_roster, target_of
-from autograder.model import CourseError, Outcome
+from autograder.model import CourseError
 from autograder.results.scores import Scored, read_class
 from autograder.tables import FORMULA
 
@@ -43,12 +43,14 @@ def send_back(
     roster: Path | None = None,
     column: str | None = None,
     scale: bool = False,
+    partial: bool = False,
 ) -> Sent:
     """Write the class list of `to` (canvas, moodle) with the scores in it to `path`.
 
     `roster` is the file that the LMS gave; by default the one that the class was
     collected with. `column` names Canvas's column when its title leaves a doubt. With
-    `scale`, scores are turned into the LMS's own maximum. Raises CourseError.
+    `scale`, scores are turned into the LMS's own maximum. `partial` sends the points so
+    far of who waits for a person, and names them. Raises CourseError.
     """
     source = roster or kept_roster(course, assignment)
     if not source.is_file():
@@ -58,7 +60,7 @@ def send_back(
     target = target_of(read_roster(source), assignment, column, to)
     scored = read_class(course, assignment)
     factor = factor_of(target, scored, scale, source)
-    sent, cells = fill(course, target, scored, factor, path)
+    sent, cells = fill(course, target, scored, factor, path, partial)
     table = target.roster.table.with_cells(harmless(target.roster) | cells)
     write_whole(path, table.to_bytes())
     return sent
@@ -85,6 +87,7 @@ def fill(
     scored: Sequence[Scored],
     factor: float,
     path: Path,
+    partial: bool = False,
 ) -> tuple[Sent, dict[tuple[int, int], str]]:
     """The cells to write, and the report; each student's row is found once."""
     sent, cells = Sent(path), {}
@@ -103,15 +106,23 @@ def fill(
         if problem is not None:
             sent.problems.append(f"{student}: {problem}; not written{has(each)}")
             continue
-        blank = no_score(each)
-        if blank is not None:
+        blank = each.unsettled
+        if partial and blank is not None and each.partial:
+            sent.problems.append(f"{student}: not final: {blank}")
+        elif blank is not None:
             sent.problems.append(f"{student}: left blank: {blank}")
             cells[person.row, target.column] = ""
             continue
         if each.late and each.late.assumed:
             what = "late by the LMS's mark, which tells no time: counted as 1 day"
             sent.problems.append(f"{student}: {what}")
-        cells[person.row, target.column] = points_text(factor * each.points)
+        points = factor * each.points
+        if above := more_than_most(target, points, each.result.max_points, factor):
+            took = "" if target.takes_more else "; not written: the LMS refuses it"
+            sent.problems.append(f"{student}: {above}{took}")
+            if not target.takes_more:
+                continue
+        cells[person.row, target.column] = points_text(points)
         cells |= target.comment(person, each)
         sent.written += 1
     people = target.roster.people
@@ -121,7 +132,7 @@ def fill(
 
 def unsettled(course: Course, assignment: str) -> list[str]:
     """Who has no final score, and why: one sentence each."""
-    blank = ((s.result.student, no_score(s)) for s in read_class(course, assignment))
+    blank = ((s.result.student, s.unsettled) for s in read_class(course, assignment))
     return [f"{student}: no score: {why}" for student, why in blank if why]
 
 
@@ -141,16 +152,14 @@ def has(scored: Scored) -> str:
     return "" if scored.points is None else f" (score {points_text(scored.points)})"
 
 
-def no_score(scored: Scored) -> str | None:
-    """Why there is no final score; None when there is one."""
-    result = scored.result
-    if result.outcome is Outcome.FAILED:
-        return f"the grader failed: {result.reason or 'no reason was recorded'}"
-    if result.outcome is Outcome.INVALID:
-        return f"refused: {result.reason or 'no reason was recorded'}"
-    if scored.waiting:
-        return f"{scored.waiting:g} points wait to be graded by hand"
-    return None
+def more_than_most(
+    target: Target, points: float, ours: float, factor: float
+) -> str | None:
+    """Why a score does not fit the LMS's maximum; None when it does."""
+    most = ours * factor if target.most is None else target.most
+    if points_text(points) == points_text(most) or points < most:
+        return None
+    return f"{points_text(points)} is more than the maximum of {points_text(most)}"
 
 
 def harmless(roster: Roster) -> dict[tuple[int, int], str]:

@@ -91,6 +91,8 @@ class MoodleRoster(Roster):
 class MoodleTarget(Target):
     """The Grade column of a worksheet."""
 
+    takes_more = False
+
     def refusal(self, person: Person) -> str | None:
         """Moodle says whose grade is locked."""
         table = self.roster.table

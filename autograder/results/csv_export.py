@@ -78,7 +78,7 @@ def _row(scored: Scored, cells: list[str], most: float) -> list[object]:
         scored.points,
         result.max_points or most,
         result.outcome.value,
-        result.reason or "",
+        "; ".join(filter(None, [*scored.again, scored.stale, result.reason])),
         scored.waiting if scored.graded else None,
         late.days if late else None,
         scored.penalty if late and scored.graded else None,

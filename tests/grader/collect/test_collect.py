@@ -126,7 +126,7 @@ HOSTILE = {
     "only folders": (lambda f: (f / "a" / "b").mkdir(parents=True), "no file was"),
     "too large": (
         lambda f: put(f / "a.ipynb", b" " * (MAX_BYTES + 1)),
-        "larger than 20 MB",
+        "larger than 40 MB",
     ),
     "too many files": (
         lambda f: [put(f / f"{i}.ipynb") for i in range(201)],

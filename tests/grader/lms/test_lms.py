@@ -227,7 +227,7 @@ def test_times_can_come_from_a_list_of_ones_own(course, tmp_path, write):
 
 
 def test_bad_entries_of_a_class_are_errors_of_their_own(course, tmp_path):
-    noise = random.Random(0).randbytes(20_000_001)
+    noise = random.Random(0).randbytes(40_000_001)
     path = tmp_path / "submissions.zip"
     path.write_bytes(link_entry(f"link_1_11_{FILE}", "/etc/passwd"))
     make = {
@@ -247,7 +247,7 @@ def test_bad_entries_of_a_class_are_errors_of_their_own(course, tmp_path):
     items = by_student(collect_class(course, "t1", path))
     expected = {
         "1": "is a link",
-        "3": "larger than 20 MB",
+        "3": "larger than 40 MB",
         "4": "200 times itself",
         "6": "no notebook is in 'work.zip'",
         "7": "a .rar archive, which is not opened",
