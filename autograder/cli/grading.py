@@ -38,8 +38,8 @@ def add_grade(command: Command) -> None:
 
 
 def run_grade(options: argparse.Namespace) -> int:
-    from autograder.grade.grade import grade
-    from autograder.lms.class_list import unknown_names_class
+    from autograder.grade.grade import grade_class
+    from autograder.lms.class_list import unknown_names
 
     graded = grade_class(
         options.assignment,

@@ -38,6 +38,12 @@ NAME_WITH_NUMBER = re.compile(
     r"(?:\d+_(?P<file>.+)|(?P<typed>text|link)\.html)",
     re.IGNORECASE | re.DOTALL,
 )
+NAME_OF_DIGITS = re.compile(
+    r"(?P<name>\d+)_(?P<late>late_)?(?P<anon>(?!))?(?P<id>\d+)_"
+    r"(?:\d+_(?P<file>.+)|(?P<typed>text|link)\.html)",
+    re.IGNORECASE | re.DOTALL,
+)
+READINGS = (NAME_WITH_NUMBER, NAME_OF_DIGITS, NAME)
 TITLE = re.compile(r"(?P<title>.*?)\s*\((?P<number>\d+)\)\s*")
 IDENTITY = ("Student", "ID", "SIS User ID", "SIS Login ID", "Integration ID")
 IDENTITY += ("Root Account", "Section", "FirstName", "LastName")
@@ -60,17 +66,19 @@ class CanvasDownloads:
         return bool(named) and all(top in named for top in work)
 
     def reading(self, name: str) -> re.Match[str] | None:
-        """What the name means; of two readings the one that the roster knows.
+        """What the name means; of several readings the one that the roster knows.
 
-        Somebody who calls himself `x_999` looks like the student 999 at first sight.
+        Somebody who calls himself `x_999` looks like the student 999 at first sight,
+        and who is called by digits alone looks like a number.
         """
-        first = NAME.fullmatch(name)
-        second = NAME_WITH_NUMBER.fullmatch(name)
-        if second and same_name(self.known.get(second["id"], "")) == same_name(
-            second["name"]
-        ):
-            return second
-        return first
+        found = [match for kind in READINGS if (match := kind.fullmatch(name))]
+        for match in found:
+            listed = self.known.get(match["id"], "")
+            if listed and same_name(listed) == same_name(match["name"] or ""):
+                return match
+        plain = [match for match in found if match.re is not NAME_WITH_NUMBER]
+        listed = [match for match in plain if match["id"] in self.known]
+        return next(iter([*listed, *plain]), None)
 
     def handed(self, top: Top) -> Handed:
         """Who handed this in."""

@@ -121,7 +121,10 @@ class MoodleTarget(Target):
         column = table.column("Feedback comments")
         if column is None:
             return {}
-        theirs = of_a_person(table.cell(person.row, column), scored)
+        before = table.cell(person.row, column)
+        theirs = of_a_person(before, scored)
+        if theirs and theirs == before:
+            return {}
         ours = summary_for_student(scored)
         return {(person.row, column): "<br>".join(filter(None, [ours, theirs]))}
 
