@@ -10,9 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from autograder.course.folder import Course, write_whole
+from autograder.course.settings import settings
 from autograder.course.submitted import read_note
 from autograder.lms.base import Person, Roster, Target, points_text
-from autograder.lms.registry import kept_roster, read_roster, target_of
+from autograder.lms.class_list import kept_roster, kept_rosters, renewed
+from autograder.lms.registry import read_roster, target_of
 from autograder.model import CourseError
 from autograder.results.scores import Scored, read_class
 from autograder.tables import FORMULA
@@ -26,13 +28,14 @@ class Sent:
     """What was written where, and what a person must look at, one sentence each.
 
     `absent` are the students of the class list who handed nothing in: their cells stay
-    as they were.
+    as they were. `paths` are the files, one for each section.
     """
 
     path: Path
     written: int = 0
     problems: list[str] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
+    paths: list[Path] = field(default_factory=list)
 
 
 def send_back(
@@ -47,23 +50,70 @@ def send_back(
 ) -> Sent:
     """Write the class list of `to` (canvas, moodle) with the scores in it to `path`.
 
-    `roster` is the file that the LMS gave; by default the one that the class was
-    collected with. `column` names Canvas's column when its title leaves a doubt. With
-    `scale`, scores are turned into the LMS's own maximum. `partial` sends the points so
-    far of who waits for a person, and names them. Raises CourseError.
+    `roster` is the file that the LMS gave; by default those that the class was
+    collected with, each of which becomes a file of its own. `column` names Canvas's
+    column when its title leaves a doubt. With `scale`, scores are turned into the LMS's
+    own maximum. With `partial`, scores that wait for a person are sent too, as far as
+    they are. Raises CourseError.
     """
-    source = roster or kept_roster(course, assignment)
-    if not source.is_file():
+    sources = [roster] if roster else kept_rosters(course, assignment)
+    sources = sources or [kept_roster(course, assignment)]
+    if missing := [source for source in sources if not source.is_file()]:
         raise CourseError(
-            f"{source}: no such file. Give the class list of the LMS: --roster FILE."
+            f"{missing[0]}: no such file. Give the class list of the LMS: --roster "
+            "FILE."
         )
-    target = target_of(read_roster(source), assignment, column, to)
+    lists = [read_roster(source) for source in sources]
+    targets = [target_of(each, assignment, column, to) for each in lists]
     scored = read_class(course, assignment)
-    factor = factor_of(target, scored, scale, source)
-    sent, cells = fill(course, target, scored, factor, path, partial)
-    table = target.roster.table.with_cells(harmless(target.roster) | cells)
-    write_whole(path, table.to_bytes())
-    return sent
+    sections = divided(course, scored, lists, other_sections(course, assignment, lists))
+    total = Sent(path)
+    for target, source, mine in zip(targets, sources, sections, strict=True):
+        factor = factor_of(target, scored, scale, source)
+        own = path if len(sources) == 1 else path_of_section(path, source)
+        sent, cells = fill(course, target, mine, factor, own, partial)
+        table = target.roster.table.with_cells(harmless(target.roster) | cells)
+        write_whole(own, table.for_importer(target.columns()).to_bytes())
+        total.written += sent.written
+        total.problems += sent.problems
+        total.absent += sent.absent
+        total.paths.append(own)
+    return total
+
+
+def other_sections(
+    course: Course, assignment: str, lists: Sequence[Roster]
+) -> list[Roster]:
+    """The kept class lists that none of these is, downloaded again."""
+    these = {renewed(course, assignment, each) for each in lists}
+    kept = kept_rosters(course, assignment)
+    return [read_roster(path) for path in kept if path not in these]
+
+
+def divided(
+    course: Course,
+    scored: Sequence[Scored],
+    lists: Sequence[Roster],
+    others: Sequence[Roster],
+) -> list[list[Scored]]:
+    """The students by their section; who is in none is told with the last.
+
+    Who is in one of the `others` is missing nowhere.
+    """
+    sections: list[list[Scored]] = [[] for _ in lists]
+    for each in scored:
+        rows = [row_of(course, one, each) is not None for one in lists]
+        if any(rows):
+            sections[rows.index(True)].append(each)
+        elif not any(row_of(course, other, each) for other in others):
+            sections[-1].append(each)
+    return sections
+
+
+def path_of_section(path: Path, source: Path) -> Path:
+    """Where the list of one of several sections goes."""
+    _, _, section = source.stem.partition("@")
+    return path.with_stem(f"{path.stem}-{section}") if section else path
 
 
 def factor_of(
@@ -96,7 +146,10 @@ def fill(
         student = each.result.student
         person = row_of(course, target.roster, each)
         if person is None:
-            sent.problems.append(f"{student}: has no row in the class list{has(each)}")
+            hint = "; who left the course goes into course.toml under dropped"
+            sent.problems.append(
+                f"{student}: has no row in the class list{has(each)}{hint}"
+            )
             continue
         if person.row in rows:
             sent.problems.append(f"{student}: has the same row as {rows[person.row]}")
@@ -125,8 +178,12 @@ def fill(
         cells[person.row, target.column] = points_text(points)
         cells |= target.comment(person, each)
         sent.written += 1
-    people = target.roster.people
-    sent.absent = [person.student for person in people if person.row not in rows]
+    rules = settings(course)
+    sent.absent = [
+        person.student
+        for person in target.roster.people
+        if person.row not in rows and not rules.has_left(*person.called)
+    ]
     return sent, cells
 
 

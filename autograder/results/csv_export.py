@@ -20,16 +20,16 @@ def export_csv(course: Course, assignment: str, path: Path | None = None) -> Pat
     """Write one row a student, in UTF-8; return the path (reports/ASSIGNMENT.csv).
 
     `outcome` is graded, invalid or failed, and "none" for a student of the gradebook
-    who handed nothing in. Only what is graded has a score; for the others it is empty,
-    never zero. `waiting` are the points that a person has not given yet. `penalty` is
-    what lateness cost; the score is without it. Then comes a column for each graded
-    cell, before the penalty.
+    or of a class list who handed nothing in. Only what is graded has a score; for the
+    others it is empty, never zero. `waiting` are the points that a person has not given
+    yet. `penalty` is what lateness cost; the score is without it. Then comes a column
+    for each graded cell, before the penalty.
     """
     scored = read_class(course, assignment)
     cells = list(dict.fromkeys(s.cell.grade_id for each in scored for s in each.scores))
     most = max((each.result.max_points for each in scored), default=0.0)
     rows = [_row(each, cells, most) for each in scored]
-    missing = absent(course, [each.result.student for each in scored])
+    missing = absent(course, assignment, [each.result.student for each in scored])
     blank = [""] * (2 + len(LATE) + len(cells))
     rows += [[name, None, most, "none", *blank] for name in missing]
     path = path or course.report(assignment).with_suffix(".csv")

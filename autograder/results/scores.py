@@ -9,10 +9,13 @@ from itertools import groupby
 
 from autograder.assignment.cache import released_exam
 from autograder.collect.collect import read_submission
-from autograder.course import gradebook
+from autograder.course import attempts, gradebook
 from autograder.course.folder import Course
 from autograder.course.gradebook import Given
 from autograder.course.late import Lateness, lateness, said
+from autograder.course.settings import Settings, folded, settings
+from autograder.course.submitted import read_note
+from autograder.lms import class_list
 from autograder.model import CellResult, Outcome, Result
 
 NO_REASON = "no reason was recorded"
@@ -20,6 +23,7 @@ CHANGED = "the answer changed after {given:g} points were given by hand: look ag
 TOO_MANY = "{given:g} points were given by hand, and now it has {most:g}: look again"
 NEW_RELEASE = "released anew after it was graded: run `autograder grade` again"
 NEW_CONTENT = "handed in anew after it was graded: run `autograder grade` again"
+OTHER_ATTEMPT = "by course.toml another attempt counts: run `autograder grade` again"
 NOT_ENTERED = "graded, and not in the gradebook yet: run `autograder grade` again"
 NOT_GRADED = "This submission has not been graded yet: run `autograder grade` again."
 
@@ -52,6 +56,7 @@ class Scored:
     scores: tuple[Score, ...]
     late: Lateness | None = None
     comments: Mapping[str, str] = field(default_factory=dict)  # under other cells
+    attempt: str | None = None  # which attempt counts, for who handed in several times
     stale: str | None = None  # why it must be graded again
 
     @property
@@ -63,8 +68,9 @@ class Scored:
 
     @property
     def again(self) -> list[str]:
-        """What a person must look at once more, a sentence for each cell."""
-        return [f"{s.cell.grade_id}: {s.again}" for s in self.scores if s.again]
+        """What a person must look at once more, a sentence each."""
+        cells = [f"{s.cell.grade_id}: {s.again}" for s in self.scores if s.again]
+        return [*cells, self.late.unclear] if self.late and self.late.unclear else cells
 
     @property
     def unsettled(self) -> str | None:
@@ -84,7 +90,7 @@ class Scored:
     @property
     def partial(self) -> bool:
         """Whether there are points so far, and only a person is waited for."""
-        return self.graded and not self.stale
+        return self.graded and not self.stale and not (self.late and self.late.unclear)
 
     @property
     def earned(self) -> float | None:
@@ -121,7 +127,7 @@ class Scored:
 
 
 def read_class(course: Course, assignment: str) -> list[Scored]:
-    """Everybody who handed something in, by name; nobody is left out.
+    """Everybody who handed something in, by name, but who has left the course.
 
     A submission whose entry in the journal is missing or damaged is a failure of the
     grader, and is listed as one.
@@ -129,7 +135,9 @@ def read_class(course: Course, assignment: str) -> list[Scored]:
     given = gradebook.given(course, assignment)
     said = gradebook.comments(course, assignment)
     journal = (course.root / "results" / assignment).glob("*.json")
+    rules = settings(course)
     students = {path.stem for path in journal} | set(course.students(assignment))
+    students = {s for s in students if not left(course, rules, assignment, s)}
     late = lateness(course, assignment, students)
     key = _exam_key(course, assignment)
     found = []
@@ -142,9 +150,35 @@ def read_class(course: Course, assignment: str) -> list[Scored]:
             for (who, cell), text in said.items()
             if who == student and cell not in graded
         }
-        stale = _stale(course, result, key)
-        found.append(replace(scored, comments=own, stale=stale))
+        stale = _stale(course, result, key) or another_counts(
+            course, assignment, student, rules
+        )
+        attempt = attempts.said(course, assignment, student, rules)
+        found.append(replace(scored, comments=own, stale=stale, attempt=attempt))
     return found
+
+
+def left(course: Course, rules: Settings, assignment: str, student: str) -> bool:
+    """Whether a student has left the course."""
+    if not rules.dropped:
+        return False
+    note = read_note(course, assignment, student)
+    return rules.has_left(student, *((note.lms_id or "", *note.called) if note else ()))
+
+
+def another_counts(
+    course: Course, assignment: str, student: str, rules: Settings
+) -> str | None:
+    """Whether today's rule, or a new attempt, makes another attempt count."""
+    known = attempts.attempts(course, assignment, student)
+    if len(known) < 2 or attempts.placed(course, assignment, student) not in known:
+        return None
+    if rules.attempts == "best":
+        judged = all((folder / attempts.RESULT).is_file() for folder in known.values())
+        return None if judged else NEW_CONTENT
+    counts = attempts.counted(known, rules, {})
+    same = counts == attempts.placed(course, assignment, student)
+    return None if same else OTHER_ATTEMPT
 
 
 def _exam_key(course: Course, assignment: str) -> str | None:
@@ -169,9 +203,19 @@ def _stale(course: Course, result: Result, key: str | None) -> str | None:
     return None
 
 
-def absent(course: Course, present: Iterable[str]) -> list[str]:
-    """The students of the gradebook who are not `present`, sorted."""
-    return sorted(gradebook.students(course) - {*present})
+def absent(course: Course, assignment: str, present: Iterable[str]) -> list[str]:
+    """Who is in the gradebook or a class list and not `present`, sorted.
+
+    Who has left the course is not missed.
+    """
+    rules = settings(course)
+    listed = set(class_list.absent(course, assignment)) | gradebook.students(course)
+    there = {folded(student) for student in present}
+    return sorted(
+        student
+        for student in listed
+        if folded(student) not in there and not left(course, rules, assignment, student)
+    )
 
 
 def _result(course: Course, assignment: str, student: str) -> Result:

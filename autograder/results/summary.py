@@ -38,7 +38,7 @@ def summary(
 
 def table(course: Course, rows: list[dict[str, Any]]) -> str:
     """The rows for a person to read, and where to look."""
-    width = max(len("student"), *(len(row["student"]) for row in rows))
+    width = max([len("student"), *(len(row["student"]) for row in rows)])
     lines = [f"{'student':{width}}  outcome  points"]
     for row in rows:
         score = "-" if row["points"] is None else f"{row['points']:g}"
