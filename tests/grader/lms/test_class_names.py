@@ -390,7 +390,7 @@ def test_a_worksheet_with_semicolons_goes_back_with_commas(played):
     rows = exported(played)
     assert [row["Grade"] for row in rows.values()] == ["5", "5", "5"]
     assert b";" not in (played.root / "out.csv").read_bytes().splitlines()[0]
-    assert list(rows[ADA.email])[0] == "Identifier"
+    assert next(iter(rows[ADA.email])) == "Identifier"
 
 
 def test_a_german_spreadsheets_times_are_read(played):
