@@ -227,7 +227,7 @@ def test_a_kill_between_the_steps_is_repaired_by_the_next_run(
     grade_by_hand(course, "why", 3.5)
     changed = graded(exam, RIGHT | {"why": "Otherwise."}, cube=0.0)
     with monkeypatch.context() as patch:
-        patch.setattr(f"autograder.record.{step}", interrupt)
+        patch.setattr(f"autograder.grade.record.{step}", interrupt)
         with pytest.raises(KeyboardInterrupt):
             enter(course, exam, changed)
     assert course.result(NAME, "ada").key != changed.key  # so it is graded again
