@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 DEMO := _build/demo
 CODE := $(shell find flowbook -name '*.py')
-PAGES := _config.yml _toc.yml $(shell find book -type f -not -path '*/__pycache__/*')
+PAGES := _config.yml _toc.yml $(shell find book flowbook/web -type f -not -path '*/__pycache__/*')
 NOTEBOOKS := $(shell find notebooks -name '*.ipynb')
 SOLUTIONS := $(shell find solutions -name '*.md')
 ASSIGNMENTS := $(notdir $(wildcard solutions/a*))
@@ -15,7 +15,7 @@ export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
 export MKL_NUM_THREADS = 1
 
-.PHONY: help demo book zip pdf book-solutions serve notebooks solutions test test-unit test-grading \
+.PHONY: help demo book zip pdf wheel book-solutions serve notebooks solutions test test-unit test-grading \
 	test-notebooks test-web test-gpu lint format bench lock clean
 
 help: ## explain the targets
@@ -64,6 +64,10 @@ pdf: book ## the built book on paper, printed by Chromium: _build/flowbook.pdf
 
 book-solutions: book ## the instructor's edition, solutions shown: _build/html-solutions
 	@$(BIN)/python -m tools.editions instructor
+
+wheel: $(READY) ## what students install, to be handed out: _build/wheel/flowbook_course-*.whl
+	@$(BIN)/pip wheel -q --disable-pip-version-check --no-deps -w _build/wheel .
+	@rm -rf build && ls _build/wheel/*.whl
 
 serve: book ## open the book at http://localhost:8000
 	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
@@ -118,7 +122,7 @@ bench: book ## measure; the tables in bench/README.md come from here
 	@for script in bench/*.py; do $(BIN)/python $$script || exit 1; done
 
 lock: $(READY) ## compile requirements.txt from pyproject.toml
-	@$(BIN)/pip-compile -q --extra book --extra grader --extra test --extra lock \
+	@$(BIN)/pip-compile -q --extra chapters --extra book --extra grader --extra test --extra lock \
 		--strip-extras --no-emit-index-url \
 		--no-emit-find-links --no-emit-trusted-host --no-annotate \
 		-o requirements.txt pyproject.toml && sed -i 's/^\(torch==[0-9.]*\)+cpu/\1/' requirements.txt

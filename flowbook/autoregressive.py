@@ -37,7 +37,7 @@ class MADE(nn.Module):
     strictly lower one. One pass so gives the outputs for every entry.
 
     A hidden layer narrower than dim - 1 cannot carry every allowed dependence. The
-    outputs start at 0.
+    outputs start at 0. The order is saved with the weights, which belong to it.
 
     Shapes: x (batch, dim) -> (batch, outputs, dim); order (dim,), first entry first.
     """
@@ -52,19 +52,32 @@ class MADE(nn.Module):
                 f"The order of {dim} entries holds 0 to {dim - 1} once each; "
                 f"got {order.tolist()}."
             )
-        self.dim, self.outputs = dim, outputs
-        position = order.argsort()
-        degrees = [position]
-        for width in hidden:
-            unit = torch.arange(width, device=order.device)
-            degrees.append(unit * (dim - 1) // width)
+        self.dim, self.outputs, self.hidden = dim, outputs, tuple(hidden)
+        self.register_buffer("order", order.clone())
         modules: list[nn.Module] = []
-        for before, after in pairwise(degrees):
-            modules += [MaskedLinear(after[:, None] >= before), nn.ReLU(inplace=True)]
-        last = MaskedLinear(position.repeat(outputs)[:, None] > degrees[-1])
+        *masks, mask = self._masks()
+        for each in masks:
+            modules += [MaskedLinear(each), nn.ReLU(inplace=True)]
+        last = MaskedLinear(mask)
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
         self.network = nn.Sequential(*modules, last)
+        self.register_load_state_dict_post_hook(MADE._set_masks)
+
+    def _masks(self) -> list[Tensor]:
+        """Return the mask of each linear map, which the order decides."""
+        position = self.order.argsort()
+        degrees = [position]
+        for width in self.hidden:
+            unit = torch.arange(width, device=position.device)
+            degrees.append(unit * (self.dim - 1) // width)
+        masks = [after[:, None] >= before for before, after in pairwise(degrees)]
+        return [*masks, position.repeat(self.outputs)[:, None] > degrees[-1]]
+
+    def _set_masks(self, _keys: object = None) -> None:
+        """Follow an order that was loaded."""
+        for module, mask in zip(self.network[::2], self._masks(), strict=True):
+            module.mask = mask.to(module.weight)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the outputs for every entry."""
@@ -91,9 +104,13 @@ class Autoregressive(Layer):
         self, dim: int, hidden: Sequence[int], outputs: int, order: Tensor | None
     ) -> None:
         super().__init__()
-        order = torch.arange(dim) if order is None else torch.as_tensor(order)
+        self.dim = dim
         self.conditioner = MADE(dim, hidden, outputs, order)
-        self.register_buffer("order", order, persistent=False)
+
+    @property
+    def order(self) -> Tensor:
+        """The order of the entries, shape (dim,), first entry first."""
+        return self.conditioner.order
 
     @abstractmethod
     def transform(self, z: Tensor, raw: Tensor) -> tuple[Tensor, Tensor]:
@@ -131,6 +148,7 @@ class AffineAutoregressive(Autoregressive):
     """
 
     bound = 5.0
+    constants = ("bound",)
 
     def __init__(
         self, dim: int, hidden: Sequence[int] = (64, 64), order: Tensor | None = None
@@ -181,6 +199,8 @@ class SplineAutoregressive(Autoregressive):
 
     Shapes: z and x (batch, dim); order (dim,), first entry first; log_det (batch,).
     """
+
+    constants = ("bound",)
 
     def __init__(
         self,

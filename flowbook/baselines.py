@@ -8,6 +8,7 @@ from sklearn.mixture import GaussianMixture
 from torch import Tensor
 
 from flowbook.digits import DIM, LEVELS, bits_per_dim
+from flowbook.likelihoods import expect_levels
 
 
 def uniform() -> float:
@@ -20,6 +21,8 @@ def histogram(train: Tensor, test: Tensor, pseudo_count: float = 0.5) -> float:
 
     Shapes: train (n, 64) and test (m, 64), levels 0..16.
     """
+    for x in (train, test):
+        expect_levels(x, LEVELS, "histogram")
     levels = torch.arange(LEVELS, device=train.device)
     counts = (train.long()[..., None] == levels).sum(0) + pseudo_count
     log_probs = (counts / counts.sum(-1, keepdim=True)).log()
@@ -41,6 +44,8 @@ def gaussian_mixture(
     probability of the levels from below. `covariance` is scikit-learn's
     covariance_type, "full" or "diag"; `floor` is added to its diagonal.
     """
+    for x in (train, test):
+        expect_levels(x, LEVELS, "gaussian_mixture")
     noise = np.random.default_rng(seed)
     noisy = [x.cpu().double().numpy() + noise.random(x.shape) for x in (train, test)]
     model = GaussianMixture(

@@ -3,12 +3,13 @@
 import math
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.func import debug_unwrap, functional_call, vjp
 
+from flowbook.constants import Constants
 from flowbook.flow import Layer
 from flowbook.log_dets import ExactLogDet
 
@@ -16,7 +17,7 @@ LogDet = Callable[[Callable[[Tensor], Tensor], Tensor], Tensor]
 """(g, z) -> log|det(I + dg/dz)|, exact or estimated; see flowbook.log_dets."""
 
 
-class SpectralNorm(nn.Module):
+class SpectralNorm(Constants):
     """An affine module scaled down so that it stretches no vector by more than `bound`.
 
     The largest stretch is the largest singular value of the module's linear part A,
@@ -31,12 +32,14 @@ class SpectralNorm(nn.Module):
     Shapes: those of the module; `shape` is that of one input, without the batch.
     """
 
+    constants = ("bound",)
+
     def __init__(self, module: nn.Module, shape: tuple[int, ...], bound: float) -> None:
         super().__init__()
         if not 0 < bound < math.inf:
             raise ValueError(f"The bound of a norm is positive; got {bound}.")
         self.module = module
-        self.bound = bound
+        self.bound = float(bound)
         self.register_buffer("direction", torch.randn(1, *shape))
         self.refresh(100)
 
@@ -95,10 +98,15 @@ class ContractiveResidual(Layer):
 
         |z_k - z| <= |z_{k+1} - z_k| / (1 - beta).
 
-    The step is the residual x - z_k - g(z_k), so its size bounds the error. The
-    iteration stops where it is below `tolerance` times the size of x, and fails by
-    name after `limit` steps. Gradients of the inverse come from the same iteration
-    on the transposed Jacobian, and no iterate is stored.
+    The step is the residual x - z_k - g(z_k), so its size bounds the error. Each row
+    stops by itself, where this bound is below `tolerance` times 1 + max|x| + max|z|;
+    without a tolerance, where the step is down to rounding. A row that is not there
+    after `limit` steps fails by name. Gradients of the inverse come from the same
+    iteration on the transposed Jacobian, and no iterate is stored.
+
+    beta is `lipschitz`; if that is not given, the product of the bounds of all
+    `SpectralNorm` in g; and never less than the rate at which steps were seen to
+    shrink, which alone is known of another g.
 
     Fitting data takes `inverse` in every step: `Inverse(layer)` makes it the fast one.
 
@@ -111,12 +119,21 @@ class ContractiveResidual(Layer):
         log_det: LogDet | None = None,
         tolerance: float | None = None,
         limit: int = 2000,
+        lipschitz: float | None = None,
     ) -> None:
         super().__init__()
         self.net = net
         self.log_det = ExactLogDet() if log_det is None else log_det
         self.tolerance = tolerance
         self.limit = limit
+        norms = [m.bound for m in net.modules() if isinstance(m, SpectralNorm)]
+        if lipschitz is None:
+            lipschitz = math.prod(norms) if norms else 0.0
+        if not 0 <= lipschitz < 1:
+            raise ValueError(
+                f"A contraction has a Lipschitz constant below 1, got {lipschitz:g}."
+            )
+        self.lipschitz = lipschitz
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Map z to x; also return log|det dx/dz|."""
@@ -126,11 +143,9 @@ class ContractiveResidual(Layer):
     def inverse(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map x to z; also return log|det dz/dx|."""
         self._refresh_in_training()
-        tolerance = self.tolerance or 16 * torch.finfo(x.dtype).eps
         names = [name for name, _ in self.net.named_parameters()]
-        z = _FixedPoint.apply(
-            self.net, names, tolerance, self.limit, x, *self.net.parameters()
-        )
+        rule = Stopping(self.tolerance, self.limit, self.lipschitz)
+        z = _FixedPoint.apply(self.net, names, rule, x, *self.net.parameters())
         return z, -self.log_det(self.net, z)
 
     def train(self, mode: bool = True) -> "ContractiveResidual":
@@ -157,16 +172,15 @@ class _FixedPoint(torch.autograd.Function):
     def forward(
         net: nn.Module,
         names: list[str],
-        tolerance: float,
-        limit: int,
+        rule: "Stopping",
         x: Tensor,
         *parameters: Tensor,
     ) -> Tensor:
-        return iterate(net, x, tolerance, limit)
+        return iterate(net, x, *rule)
 
     @staticmethod
     def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
-        ctx.net, ctx.names, ctx.tolerance, ctx.limit, _, *parameters = inputs
+        ctx.net, ctx.names, ctx.rule, _, *parameters = inputs
         ctx.save_for_backward(output, *parameters)
 
     @staticmethod
@@ -179,31 +193,78 @@ class _FixedPoint(torch.autograd.Function):
 
         _, transpose = vjp(g, z, *parameters)
         # dz + J dz + dg = dx, so the gradient of x is the u with u + J^T u = gradient.
-        u = iterate(lambda u: transpose(u)[0], gradient, ctx.tolerance, ctx.limit)
-        return None, None, None, None, u, *(-p for p in transpose(u)[1:])
+        u = iterate(lambda u: transpose(u)[0], gradient, *ctx.rule, smallest=0.0)
+        return None, None, None, u, *(-p for p in transpose(u)[1:])
+
+
+class Stopping(NamedTuple):
+    """When a fixed-point iteration ends; see `iterate`."""
+
+    tolerance: float | None
+    limit: int
+    lipschitz: float
 
 
 def iterate(
-    g: Callable[[Tensor], Tensor], x: Tensor, tolerance: float, limit: int = 2000
+    g: Callable[[Tensor], Tensor],
+    x: Tensor,
+    tolerance: float | None,
+    limit: int = 2000,
+    lipschitz: float = 0.0,
+    smallest: float = 1.0,
 ) -> Tensor:
-    """Return the z with z + g(z) = x up to a residual of tolerance * (1 + max|x|).
+    """Return the z with z + g(z) = x, row by row.
+
+    A row ends where Banach's bound |step| / (1 - beta) on its error is at most
+
+        tolerance * (smallest + max|x| + max|z|),
+
+    for beta the larger one of `lipschitz` and the rate at which its steps shrank;
+    without a tolerance or a beta, where |step| is at most 16 roundings of that size.
+    It then stays as it is: no row depends on another. One that holds NaN ends at once.
 
     Raises:
-        ArithmeticError: the residual is still larger after `limit` steps.
+        ArithmeticError: a row is not there after `limit` steps.
 
     Shapes: x and z (batch, ...).
     """
-    # Under vmap and jacrev the numbers are inside a wrapper that `if` cannot read.
-    size = 1 + debug_unwrap(x).abs().amax() if x.numel() else 1.0
-    z = x
+    rounding = torch.finfo(x.dtype).eps
+    z, size_of_x = x, smallest + norms(x, math.inf)
+    before = torch.zeros_like(size_of_x)
+    done, beta = before > 0, before + lipschitz
     for _ in range(limit):
-        residual = x - z - g(z)
-        z = z + residual
-        left = debug_unwrap(residual).abs()
-        if not left.numel() or left.amax() <= tolerance * size:
+        step = x - z - g(z)
+        length, size = norms(step), size_of_x + norms(z, math.inf)
+        if tolerance is None:
+            allowed = 16 * rounding * size
+        else:
+            # A step near rounding tells no rate any more.
+            clear = (before > 1e4 * rounding * size) & ~done
+            beta = torch.where(clear, torch.maximum(beta, length / before), beta)
+            # The tolerance says nothing while no rate is known.
+            share = torch.where(beta > 0, (1 - beta) * tolerance, 16 * rounding)
+            allowed, before = share * size, length
+        z = torch.where(rowwise(done, z), z, z + step)
+        # NaN is not above anything, so a row that holds one is done.
+        done = done | ~(length > allowed)
+        # Under vmap and jacrev the numbers are inside a wrapper that `if` cannot read.
+        if debug_unwrap(done).all():
             return z
+    left = debug_unwrap(torch.where(done, 0, length / size)).amax().item()
     raise ArithmeticError(
-        f"The fixed-point iteration left a residual of {left.amax():.1e} after {limit} "
-        f"steps where {tolerance * size:.1e} was asked for: g is no contraction, or "
-        "its Lipschitz constant is too close to 1."
+        f"The fixed-point iteration left a step of {left:.1e} times the size of its "
+        f"row after {limit} steps: g is no contraction, or its Lipschitz constant is "
+        "too close to 1 for the tolerance."
     )
+
+
+@torch.no_grad()
+def norms(x: Tensor, order: float = 2) -> Tensor:
+    """Return the norm of each row, (batch, ...) to (batch,), without a gradient."""
+    rows = x.reshape(len(x), math.prod(x.shape[1:]))
+    return torch.linalg.vector_norm(rows, order, dim=1)
+
+
+def rowwise(rows: Tensor, like: Tensor) -> Tensor:
+    """Return (batch,) shaped to broadcast with `like` (batch, ...)."""
+    return rows.reshape(-1, *[1] * (like.ndim - 1))

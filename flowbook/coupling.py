@@ -23,7 +23,8 @@ class Split(nn.Module):
     """Take a vector apart into the copied and the moved part, and put it together.
 
     Where the mask is 1 the entry is copied, where it is 0 it is moved. A mask whose
-    parts are contiguous, such as (1, 1, 0), costs no reordering.
+    parts are contiguous, such as (1, 1, 0), costs no reordering. The mask is saved
+    with the weights, which belong to it.
 
     Shapes: x (batch, dim); copied (batch, mask.sum()); moved (batch, the rest).
     """
@@ -37,6 +38,13 @@ class Split(nn.Module):
                 f"got {mask.int().tolist()}."
             )
         self.dim = len(mask)
+        self.register_buffer("mask", mask.clone())
+        self._set_order()
+        self.register_load_state_dict_post_hook(Split._set_order)
+
+    def _set_order(self, _keys: object = None) -> None:
+        """Work out where the parts lie, of this mask or of one that was loaded."""
+        mask = self.mask
         self.copied = int(mask.sum())
         self.moved = self.dim - self.copied
         self.copied_first = bool(mask[0])
@@ -121,6 +129,7 @@ class AdditiveCoupling(Layer):
     def __init__(self, mask: Tensor, hidden: int = 64) -> None:
         super().__init__()
         self.split = Split(mask)
+        self.dim = self.split.dim
         self.conditioner = Conditioner(self.split.copied, hidden, self.split.moved)
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
@@ -151,10 +160,12 @@ class AffineCoupling(Layer):
     """
 
     bound = 5.0
+    constants = ("bound",)
 
     def __init__(self, mask: Tensor, hidden: int = 64) -> None:
         super().__init__()
         self.split = Split(mask)
+        self.dim = self.split.dim
         self.conditioner = Conditioner(self.split.copied, hidden, 2 * self.split.moved)
 
     def log_scale_and_shift(
@@ -194,12 +205,15 @@ class SplineCoupling(Layer):
     Shapes: z and x (batch, dim); mask (dim,); log_det (batch,).
     """
 
+    constants = ("bound",)
+
     def __init__(
         self, mask: Tensor, hidden: int = 64, bins: int = 8, bound: float = 5.0
     ) -> None:
         super().__init__()
         check_bins(bins, bound)
         self.split = Split(mask)
+        self.dim = self.split.dim
         self.bound = bound
         self.parameters_each = 3 * bins - 1
         outputs = self.parameters_each * self.split.moved

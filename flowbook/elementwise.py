@@ -5,14 +5,13 @@ mixes coordinates: independent inputs stay independent.
 """
 
 import math
-from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.func import debug_unwrap
 from torch.nn.functional import logsigmoid
 
 from flowbook.flow import Inverse, Layer
+from flowbook.inputs import require
 
 
 class ElementwiseAffine(Layer):
@@ -32,12 +31,19 @@ class ElementwiseAffine(Layer):
     def __init__(self, shift: Tensor | float, scale: Tensor | float) -> None:
         super().__init__()
         shift, scale = _floating(shift), _floating(scale)
-        _require(shift, torch.isfinite, "ElementwiseAffine expects a finite shift")
-        _require(
+        require(shift, torch.isfinite, "ElementwiseAffine expects a finite shift")
+        require(
             scale,
             lambda value: value.isfinite() & (value != 0),
             "ElementwiseAffine expects a finite scale other than zero",
         )
+        shape = torch.broadcast_shapes(shift.shape, scale.shape)
+        if len(shape) > 1:
+            raise ValueError(
+                "ElementwiseAffine expects a shift and a scale of shape () or (dim,), "
+                f"got {tuple(shift.shape)} and {tuple(scale.shape)}."
+            )
+        self.dim = shape[0] if shape else None
         self.shift = nn.Parameter(shift)
         self.log_scale = nn.Parameter(scale.abs().log())
         self.register_buffer("sign", scale.sign())
@@ -68,12 +74,12 @@ class Exp(Layer):
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Map z to x; also return log|det dx/dz|."""
         top = math.log(torch.finfo(z.dtype).max)
-        _require(z, lambda value: value < top, f"Exp.forward expects z < {top:.2f}")
+        require(z, lambda value: value < top, f"Exp.forward expects z < {top:.2f}")
         return z.exp(), z.sum(-1)
 
     def inverse(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map x to z; also return log|det dz/dx|."""
-        _require(x, lambda value: value > 0, "Exp.inverse expects x > 0")
+        require(x, lambda value: value > 0, "Exp.inverse expects x > 0")
         z = x.log()
         return z, -z.sum(-1)
 
@@ -99,7 +105,7 @@ class Logistic(Layer):
 
     def inverse(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map x to z; also return log|det dz/dx|."""
-        _require(
+        require(
             x,
             lambda value: (value > 0) & (value < 1),
             "Logistic.inverse (Logit.forward) expects 0 < x < 1",
@@ -138,6 +144,8 @@ class Power(Layer):
         ValueError: the exponent is not positive, or z or x is negative.
     """
 
+    constants = ("exponent",)
+
     def __init__(self, exponent: float) -> None:
         super().__init__()
         if not 0 < exponent < float("inf"):
@@ -146,12 +154,12 @@ class Power(Layer):
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Map z to x; also return log|det dx/dz|."""
-        _require(z, lambda value: value >= 0, "Power.forward expects z >= 0")
+        require(z, lambda value: value >= 0, "Power.forward expects z >= 0")
         return z**self.exponent, _log_slope(z, self.exponent).sum(-1)
 
     def inverse(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map x to z; also return log|det dz/dx|."""
-        _require(x, lambda value: value >= 0, "Power.inverse expects x >= 0")
+        require(x, lambda value: value >= 0, "Power.inverse expects x >= 0")
         return x ** (1 / self.exponent), _log_slope(x, 1 / self.exponent).sum(-1)
 
 
@@ -172,6 +180,7 @@ class SinhArcsinh(Layer):
 
     def __init__(self, dim: int) -> None:
         super().__init__()
+        self.dim = dim
         self.skew = nn.Parameter(torch.zeros(dim))
         self.log_tail = nn.Parameter(torch.zeros(dim))
 
@@ -201,13 +210,6 @@ def _log_slope(z: Tensor, exponent: float) -> Tensor:
 
 
 def _floating(value: Tensor | float) -> Tensor:
-    dtype = value.dtype if torch.is_tensor(value) else torch.get_default_dtype()
-    return torch.as_tensor(value, dtype=dtype).detach().clone()
-
-
-def _require(x: Tensor, holds: Callable[[Tensor], Tensor], expected: str) -> None:
-    # Under vmap and jacrev the numbers are inside a wrapper that `if` cannot read.
-    numbers = debug_unwrap(x)
-    inside = holds(numbers)
-    if not inside.all():
-        raise ValueError(f"{expected}, got {numbers[~inside].flatten()[0].item():g}.")
+    value = torch.as_tensor(value).detach()
+    exact = value if value.is_floating_point() else value.to(torch.get_default_dtype())
+    return exact.clone()

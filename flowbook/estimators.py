@@ -22,7 +22,7 @@ def score_function(
     Shapes: mean (dim,); noise and the result (n, dim); f maps (n, dim) to (n,); the
     baseline is one number, or one a coordinate, (dim,).
     """
-    return (f(mean + noise)[:, None] - baseline) * noise
+    return (_values(f, mean + noise)[:, None] - baseline) * noise
 
 
 def optimal_baseline(f: Function, mean: Tensor, noise: Tensor) -> Tensor:
@@ -32,7 +32,7 @@ def optimal_baseline(f: Function, mean: Tensor, noise: Tensor) -> Tensor:
     samples: use others than those whose gradient it corrects, or it is biased.
     """
     squared = noise.square()
-    return (f(mean + noise)[:, None] * squared).mean(0) / squared.mean(0)
+    return (_values(f, mean + noise)[:, None] * squared).mean(0) / squared.mean(0)
 
 
 def reparameterised(f: Function, mean: Tensor, noise: Tensor) -> Tensor:
@@ -41,5 +41,16 @@ def reparameterised(f: Function, mean: Tensor, noise: Tensor) -> Tensor:
     f must be differentiable and must treat rows independently.
     """
     z = (mean + noise).detach().requires_grad_()
-    (gradient,) = torch.autograd.grad(f(z).sum(), z)
+    (gradient,) = torch.autograd.grad(_values(f, z).sum(), z)
     return gradient
+
+
+def _values(f: Function, z: Tensor) -> Tensor:
+    # A column would broadcast with the samples, to all pairs of them.
+    values = f(z)
+    if values.shape != z.shape[:1]:
+        raise ValueError(
+            f"expected f to map {tuple(z.shape)} to ({len(z)},), got "
+            f"{tuple(values.shape)}."
+        )
+    return values

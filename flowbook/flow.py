@@ -1,23 +1,46 @@
 """The contract of a layer, and the flow that a base density and layers make."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property, wraps
 from itertools import chain
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from flowbook.constants import Constants, as_constant
 from flowbook.densities import Density
+from flowbook.inputs import as_generator, expect_rows
+
+Map = Callable[..., tuple[Tensor, Tensor]]
 
 
-class Layer(nn.Module, ABC):
+class Layer(Constants, ABC):
     """An invertible map with a tractable Jacobian determinant.
 
     `forward` is the generative map z -> x, `inverse` the normalising map x -> z.
     Each returns its value and the log|det| of the map just applied.
 
+    A layer for vectors of one width says so in `dim`. Both methods of every subclass
+    then refuse other input before they run, because broadcasting would map it too,
+    with a wrong log|det|.
+
     Shapes: z and x (batch, dim); log_det (batch,).
+
+    Raises:
+        TypeError: z or x is no tensor.
+        ValueError: z or x has another shape, holds no floating-point numbers, or those
+            of another dtype than the parameters, where torch cannot mix them.
     """
+
+    dim: int | None = None
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for name, point in (("forward", "z"), ("inverse", "x")):
+            if name in cls.__dict__:
+                setattr(cls, name, _checked(cls.__dict__[name], point))
 
     @abstractmethod
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
@@ -28,12 +51,46 @@ class Layer(nn.Module, ABC):
         """Map x to z; also return log|det dz/dx|."""
 
 
+def _checked(method: Map, name: str) -> Map:
+    """Let the method of a layer refuse a z or x that it cannot map."""
+
+    @wraps(method)
+    def check_and_map(
+        self: Layer, point: Tensor, *rest: Any, **named: Any
+    ) -> tuple[Tensor, Tensor]:
+        expect_rows(point, self.dim, type(self).__name__, name)
+        try:
+            return method(self, point, *rest, **named)
+        except RuntimeError as error:
+            _refuse_mixed_dtypes(self, point, name, error)
+            raise
+
+    return check_and_map
+
+
+def _refuse_mixed_dtypes(
+    layer: Layer, point: Tensor, name: str, error: RuntimeError
+) -> None:
+    own = {
+        tensor.dtype
+        for tensor in chain(layer.parameters(), layer.buffers())
+        if tensor.is_floating_point()
+    }
+    if own - {point.dtype}:
+        raise ValueError(
+            f"{type(layer).__name__} has parameters of "
+            f"{' and '.join(sorted(map(str, own)))} and got {name} of {point.dtype}: "
+            f"layer.to({name}.dtype) makes them one."
+        ) from error
+
+
 class Inverse(Layer):
     """The same map the other way round: its `forward` is the layer's `inverse`."""
 
     def __init__(self, layer: Layer) -> None:
         super().__init__()
         self.layer = layer
+        self.dim = layer.dim
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Map z by the layer's inverse; also return that map's log|det|."""
@@ -59,6 +116,7 @@ class Flow(Layer):
         super().__init__()
         self.base = base
         self.layers = nn.ModuleList(layers)
+        self.dim = None if base is None else base.dim
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Map z to x; also return log|det dx/dz|."""
@@ -86,6 +144,13 @@ class Flow(Layer):
             )
         return self.base.log_prob(z) + log_det
 
+    def constant_tensors(self) -> dict[str, Tensor]:
+        """Return the numbers of the base, so that no other one takes its weights."""
+        own = super().constant_tensors()
+        if self.base is None or isinstance(self.base, nn.Module):
+            return own
+        return own | dict(_numbers(self.base, "base"))
+
     @torch.no_grad()
     def sample(self, n: int, seed: int | torch.Generator) -> Tensor:
         """Draw n samples, shape (n, dim), on the device of the flow's parameters."""
@@ -93,9 +158,8 @@ class Flow(Layer):
             torch.is_floating_point, chain(self.parameters(), self.buffers())
         )
         like = next(weights, torch.empty(0))
-        if not isinstance(seed, torch.Generator):
-            seed = torch.Generator(like.device).manual_seed(seed)
-        return self(self.base.sample(n, seed, like.dtype))[0]
+        noise = as_generator(seed, like.device)
+        return self(self.base.sample(n, noise, like.dtype))[0]
 
     @torch.no_grad()
     def trace(self, z: Tensor) -> list[Tensor]:
@@ -112,3 +176,23 @@ class Flow(Layer):
         for layer in reversed(self.layers):
             steps.append(layer.inverse(steps[-1])[0])
         return steps
+
+
+def _numbers(density: Density, prefix: str) -> Iterator[tuple[str, Tensor]]:
+    # The numbers that a density was built with, by the path to each.
+    prefix = f"{prefix}.{type(density).__name__}"
+    yield f"{prefix}.dim", as_constant(density.dim)
+    for name, value in vars(density).items():
+        if isinstance(value, Density):
+            yield from _numbers(value, f"{prefix}.{name}")
+            continue
+        # What a property keeps after its first use is no such number.
+        kept = isinstance(getattr(type(density), name, None), cached_property)
+        if name != "dim" and _is_numeric(value) and not kept:
+            yield f"{prefix}.{name}", as_constant(value)
+
+
+def _is_numeric(value: Any) -> bool:
+    if isinstance(value, list | tuple):
+        return all(map(_is_numeric, value))
+    return isinstance(value, int | float | Tensor)

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from flowbook.constants import Constants
 from flowbook.flow import Layer
+from flowbook.inputs import as_generator, expect_count, expect_points, expect_rows
 from flowbook.likelihoods import Likelihood, normal_log_prob
 from flowbook.nets import mlp
 
@@ -29,11 +31,13 @@ class GaussianPosterior:
 
     def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw n reparameterised samples of every row, shape (n, batch, latent)."""
+        n = expect_count(n, "GaussianPosterior.sample")
         noise = self.mean.new_empty(n, *self.mean.shape).normal_(generator=generator)
         return self.mean + self.log_std.exp() * noise
 
     def log_prob(self, z: Tensor) -> Tensor:
         """Return log q(z | x) in nats; z (..., batch, latent) gives (..., batch)."""
+        expect_points(z, self.mean.shape[-1], "GaussianPosterior.log_prob", "z")
         return normal_log_prob(z, self.mean, self.log_std).sum(-1)
 
     def kl(self) -> Tensor:
@@ -45,7 +49,7 @@ class GaussianPosterior:
         return 0.5 * excess.sum(-1)
 
 
-class VAE(nn.Module):
+class VAE(Constants):
     """A variational autoencoder (Kingma and Welling, 2014) with the prior N(0, I).
 
         ELBO(x) = E_q[log p(x | z)] - KL(q(z | x) ‖ prior)  <=  log p(x).
@@ -55,7 +59,12 @@ class VAE(nn.Module):
     (Rezende and Mohamed, 2015); its KL has no closed form and is sampled.
 
     Shapes: x (batch, dim); z (..., batch, latent); every bound (batch,).
+
+    Raises:
+        ValueError: x is no floating-point tensor of that shape, or the scale is 0.
     """
+
+    constants = ("shift", "scale")
 
     def __init__(
         self,
@@ -68,7 +77,9 @@ class VAE(nn.Module):
         layers: Iterable[Layer] = (),
     ) -> None:
         super().__init__()
-        self.latent, self.likelihood = latent, likelihood
+        if not scale:
+            raise ValueError(f"VAE divides by its scale, got {scale}.")
+        self.dim, self.latent, self.likelihood = dim, latent, likelihood
         self.shift, self.scale = shift, scale
         self.encoder = mlp(dim, hidden, 2 * latent)
         self.decoder = mlp(latent, hidden, likelihood.numbers * dim)
@@ -76,6 +87,7 @@ class VAE(nn.Module):
 
     def posterior(self, x: Tensor) -> GaussianPosterior:
         """Return the encoder's Gaussian, before any flow layer."""
+        expect_rows(x, self.dim, "VAE")
         mean, log_std = self.encoder((x - self.shift) / self.scale).chunk(2, dim=-1)
         return GaussianPosterior(mean, log_std)
 
@@ -111,6 +123,7 @@ class VAE(nn.Module):
         self, x: Tensor, n: int = 1, generator: torch.Generator | None = None
     ) -> Tensor:
         """Return the ELBO in nats as the mean log-weight of n draws of z."""
+        n = expect_count(n, "VAE.elbo_sampled", least=1)
         return self.log_weights(x, n, generator).mean(0)
 
     def importance_weighted(
@@ -120,14 +133,20 @@ class VAE(nn.Module):
 
         log of the mean weight: its expectation grows with n towards log p(x).
         """
+        n = expect_count(n, "VAE.importance_weighted", least=1)
         return self.log_weights(x, n, generator).logsumexp(0) - math.log(n)
 
-    def sample(self, n: int, generator: torch.Generator) -> Tensor:
-        """Draw n images x from the prior and the decoder, shape (n, dim)."""
+    @torch.no_grad()
+    def sample(self, n: int, seed: int | torch.Generator) -> Tensor:
+        """Draw n images x from the prior and the decoder, shape (n, dim).
+
+        An int seeds a new generator on the model's device; a generator is advanced.
+        """
         like = next(self.parameters())
-        z = like.new_empty(n, self.latent).normal_(generator=generator)
-        with torch.no_grad():
-            return self.likelihood.sample(self.decoder(z), generator)
+        generator = as_generator(seed, like.device)
+        z = like.new_empty(expect_count(n, "VAE.sample"), self.latent)
+        z.normal_(generator=generator)
+        return self.likelihood.sample(self.decoder(z), generator)
 
 
 def negative_elbo(model: VAE, x: Tensor) -> Tensor:

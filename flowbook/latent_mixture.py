@@ -1,8 +1,12 @@
 """Mixtures: the latent-variable model whose likelihood can be enumerated."""
 
+import math
+
 import torch
 from torch import Tensor, nn
 
+from flowbook.densities.base import pick
+from flowbook.inputs import as_generator, expect_count, expect_rows
 from flowbook.likelihoods import normal_log_prob
 
 
@@ -15,13 +19,17 @@ class LatentMixture(nn.Module):
 
     def __init__(self, means: Tensor, std: float = 1.0) -> None:
         super().__init__()
-        count = len(means)
+        expect_rows(means, None, "LatentMixture", "means")
+        if not 0 < std < math.inf:
+            raise ValueError(f"LatentMixture expects a positive std, got {std}.")
+        count, self.dim = means.shape
         self.means = nn.Parameter(means.clone())
         self.logits = nn.Parameter(means.new_zeros(count))
         self.log_std = nn.Parameter(means.new_full((count,), std).log())
 
     def log_joint(self, x: Tensor) -> Tensor:
         """Return log p(x, z = k) for every k, shape (batch, K)."""
+        expect_rows(x, self.dim, "LatentMixture")
         each = normal_log_prob(x[:, None], self.means, self.log_std[:, None]).sum(-1)
         return self.logits.log_softmax(0) + each
 
@@ -34,11 +42,13 @@ class LatentMixture(nn.Module):
         return self.log_joint(x).softmax(1)
 
     @torch.no_grad()
-    def sample(self, n: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        """Draw x (n, dim) and the component z (n,) that each came from."""
-        weights = self.logits.softmax(0)
-        z = torch.multinomial(weights, n, replacement=True, generator=generator)
-        noise = self.means.new_empty(n, self.means.shape[1]).normal_(
-            generator=generator
-        )
+    def sample(self, n: int, seed: int | torch.Generator) -> tuple[Tensor, Tensor]:
+        """Draw x (n, dim) and the component z (n,) that each came from.
+
+        An int seeds a new generator on the model's device; a generator is advanced.
+        """
+        n = expect_count(n, "LatentMixture.sample")
+        generator = as_generator(seed, self.means.device)
+        z = pick(self.logits.softmax(0), n, generator)
+        noise = self.means.new_empty(n, self.dim).normal_(generator=generator)
         return self.means[z] + self.log_std[z, None].exp() * noise, z

@@ -7,6 +7,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from flowbook.constants import Constants
+from flowbook.inputs import as_generator, expect_count, require
+
 HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 
 
@@ -16,7 +19,16 @@ def normal_log_prob(x: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
     return -0.5 * scaled.square() - log_std - HALF_LOG_TWO_PI
 
 
-class Likelihood(nn.Module, ABC):
+def expect_levels(x: Tensor, levels: int, owner: str) -> None:
+    """Raise ValueError unless x holds the whole numbers 0 to levels - 1."""
+    require(
+        x,
+        lambda value: value == value.round().clamp(0, levels - 1),
+        f"{owner} expects levels, the whole numbers 0 to {levels - 1}",
+    )
+
+
+class Likelihood(Constants, ABC):
     """p(x | z): a product over dimensions whose parameters a decoder computes.
 
     A decoder gives `numbers` numbers a dimension, in one last axis of numbers * dim,
@@ -24,12 +36,22 @@ class Likelihood(nn.Module, ABC):
 
     Shapes: x (..., dim); parameters (..., numbers * dim); log_prob (...).
     Leading axes broadcast, so that K latent samples of one x need no copies of x.
+
+    Raises:
+        ValueError: x is outside the support, or the last axis of the parameters is not
+            `numbers` times that of x.
     """
 
     numbers: int
 
     def forward(self, x: Tensor, parameters: Tensor) -> Tensor:
         """Return log p(x | parameters) in nats, summed over dimensions."""
+        if x.ndim == 0 or parameters.shape[-1:] != (self.numbers * x.shape[-1],):
+            raise ValueError(
+                f"{type(self).__name__} expects x of shape (..., dim) and parameters "
+                f"of shape (..., {self.numbers} * dim), got {tuple(x.shape)} and "
+                f"{tuple(parameters.shape)}."
+            )
         return self.log_prob(x, *parameters.chunk(self.numbers, dim=-1)).sum(-1)
 
     @abstractmethod
@@ -40,9 +62,17 @@ class Likelihood(nn.Module, ABC):
     def mean(self, parameters: Tensor) -> Tensor:
         """Return E[x | parameters], shape (..., dim)."""
 
+    @torch.no_grad()
+    def sample(self, parameters: Tensor, seed: int | torch.Generator) -> Tensor:
+        """Draw x given the parameters, shape (..., dim).
+
+        An int seeds a new generator on the parameters' device; a generator is advanced.
+        """
+        return self._draw(parameters, as_generator(seed, parameters.device))
+
     @abstractmethod
-    def sample(self, parameters: Tensor, generator: torch.Generator) -> Tensor:
-        """Draw x given the parameters, shape (..., dim)."""
+    def _draw(self, parameters: Tensor, generator: torch.Generator) -> Tensor:
+        """Draw x given the parameters with this generator."""
 
 
 class Gaussian(Likelihood):
@@ -63,8 +93,7 @@ class Gaussian(Likelihood):
         """Return E[x | parameters], shape (..., dim)."""
         return parameters
 
-    def sample(self, parameters: Tensor, generator: torch.Generator) -> Tensor:
-        """Draw x given the parameters, shape (..., dim)."""
+    def _draw(self, parameters: Tensor, generator: torch.Generator) -> Tensor:
         noise = torch.empty_like(parameters).normal_(generator=generator)
         return parameters + self.log_sigma.exp() * noise
 
@@ -74,7 +103,7 @@ class FixedGaussian(Gaussian):
 
     def __init__(self, sigma: float) -> None:
         super().__init__()
-        self.register_buffer("log_sigma", torch.tensor(math.log(sigma)))
+        self.register_buffer("log_sigma", _log_of_positive(sigma))
 
 
 class LearnedGaussian(Gaussian):
@@ -82,7 +111,13 @@ class LearnedGaussian(Gaussian):
 
     def __init__(self, sigma: float = 1.0) -> None:
         super().__init__()
-        self.log_sigma = nn.Parameter(torch.tensor(math.log(sigma)))
+        self.log_sigma = nn.Parameter(_log_of_positive(sigma))
+
+
+def _log_of_positive(sigma: float) -> Tensor:
+    if not 0 < sigma < math.inf:
+        raise ValueError(f"A Gaussian's sigma is positive and finite, got {sigma}.")
+    return torch.tensor(math.log(sigma))
 
 
 class Bernoulli(Likelihood):
@@ -92,14 +127,14 @@ class Bernoulli(Likelihood):
 
     def log_prob(self, x: Tensor, logits: Tensor) -> Tensor:
         """Return the log-probability of every dimension, shape (..., dim)."""
+        expect_levels(x, 2, "Bernoulli")
         return -functional.softplus(torch.where(x > 0.5, -logits, logits))
 
     def mean(self, parameters: Tensor) -> Tensor:
         """Return E[x | parameters], shape (..., dim)."""
         return parameters.sigmoid()
 
-    def sample(self, parameters: Tensor, generator: torch.Generator) -> Tensor:
-        """Draw x given the parameters, shape (..., dim)."""
+    def _draw(self, parameters: Tensor, generator: torch.Generator) -> Tensor:
         return torch.bernoulli(parameters.sigmoid(), generator=generator)
 
 
@@ -108,10 +143,11 @@ class Categorical(Likelihood):
 
     def __init__(self, levels: int = 17) -> None:
         super().__init__()
-        self.numbers = levels
+        self.numbers = expect_count(levels, "Categorical", 2, "levels")
 
     def log_prob(self, x: Tensor, *logits: Tensor) -> Tensor:
         """Return the log-probability of every dimension, shape (..., dim)."""
+        expect_levels(x, self.numbers, "Categorical")
         log_probs = torch.stack(logits, dim=-1).log_softmax(-1)
         shape = torch.broadcast_shapes(x.shape, log_probs.shape[:-1])
         index = x.long().expand(shape)[..., None]
@@ -126,12 +162,12 @@ class Categorical(Likelihood):
         levels = torch.arange(self.numbers, device=parameters.device)
         return self.probs(parameters) @ levels.to(parameters)
 
-    def sample(self, parameters: Tensor, generator: torch.Generator) -> Tensor:
-        """Draw x given the parameters, shape (..., dim)."""
+    def _draw(self, parameters: Tensor, generator: torch.Generator) -> Tensor:
         probs = self.probs(parameters)
-        drawn = torch.multinomial(
-            probs.reshape(-1, self.numbers), 1, generator=generator
-        )
+        rows = probs.flatten(0, -2)
+        if not len(rows):  # which torch.multinomial refuses
+            return parameters.new_empty(probs.shape[:-1])
+        drawn = torch.multinomial(rows, 1, generator=generator)
         return drawn.reshape(probs.shape[:-1]).to(parameters)
 
 
@@ -147,10 +183,11 @@ class DiscretizedLogistic(Likelihood):
     """
 
     numbers = 2
+    constants = ("levels",)
 
     def __init__(self, levels: int = 17) -> None:
         super().__init__()
-        self.levels = levels
+        self.levels = expect_count(levels, "DiscretizedLogistic", 2, "levels")
 
     def location(self, raw: Tensor) -> Tensor:
         """Return the logistic's centre, in levels."""
@@ -158,6 +195,7 @@ class DiscretizedLogistic(Likelihood):
 
     def log_prob(self, x: Tensor, raw: Tensor, log_scale: Tensor) -> Tensor:
         """Return the log-probability of every dimension, shape (..., dim)."""
+        expect_levels(x, self.levels, "DiscretizedLogistic")
         inverse_scale = (-log_scale).exp()
         centred = x - self.location(raw)
         upper = (centred + 0.5) * inverse_scale
@@ -179,8 +217,7 @@ class DiscretizedLogistic(Likelihood):
         )
         return (probs.exp() * levels.reshape(shape)).sum(0)
 
-    def sample(self, parameters: Tensor, generator: torch.Generator) -> Tensor:
-        """Draw x given the parameters, shape (..., dim)."""
+    def _draw(self, parameters: Tensor, generator: torch.Generator) -> Tensor:
         raw, log_scale = parameters.chunk(2, dim=-1)
         uniform = torch.empty_like(raw).uniform_(1e-6, 1 - 1e-6, generator=generator)
         value = self.location(raw) + log_scale.exp() * uniform.logit()

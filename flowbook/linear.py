@@ -29,6 +29,7 @@ class Diagonal(Layer):
             raise ValueError(
                 f"A diagonal is a vector of nonzero entries; got {scale.tolist()}."
             )
+        self.dim = len(scale)
         self.log_scale = nn.Parameter(scale.abs().log())
         self.register_buffer("sign", scale.sign())
 
@@ -62,6 +63,7 @@ class Permutation(Layer):
             raise ValueError(
                 f"A permutation holds 0 to dim - 1 once each; got {order.tolist()}."
             )
+        self.dim = len(order)
         self.register_buffer("order", order)
         self.register_buffer("back", order.argsort())
 
@@ -94,6 +96,7 @@ class Householder(Layer):
                 "Householder expects the rows of a matrix as its vectors, none of "
                 f"them zero; got {vectors.tolist()}."
             )
+        self.dim = vectors.shape[1]
         self.vectors = nn.Parameter(vectors.clone())
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
@@ -124,6 +127,7 @@ class Triangular(Layer):
     def __init__(self, matrix: Tensor) -> None:
         super().__init__()
         self.diagonal = Diagonal(matrix.diagonal())
+        self.dim = self.diagonal.dim
         self.below = nn.Parameter(matrix.tril(-1))
 
     @property
@@ -160,6 +164,7 @@ class PLU(Layer):
         super().__init__()
         permutation, lower, upper = torch.linalg.lu(matrix)
         self.diagonal = Diagonal(upper.diagonal())
+        self.dim = self.diagonal.dim
         self.permutation = Permutation(permutation.argmax(1))
         self.below = nn.Parameter(lower.tril(-1))
         self.above = nn.Parameter(upper.triu(1))
@@ -197,25 +202,25 @@ class PLU(Layer):
 class ActNorm(Layer):
     """Activation normalisation of Glow (Kingma & Dhariwal, 2018).
 
-    A scale and a shift for every entry, x = z * exp(s) + t, that the first batch in
-    training mode sets so that what comes out has mean 0 and variance 1, whichever
-    direction it takes. From then on they are ordinary parameters; before, the layer
-    is the identity. A flow trained on data sees them first in `inverse`.
+    A scale and a shift for every entry, x = z * exp(s) + t, that the first batch of
+    `inverse` in training mode sets so that z has mean 0 and variance 1. From then on
+    they are ordinary parameters; before, the layer is the identity.
+
+    Data come through `inverse`. What comes through `forward` first may be samples of
+    a flow that saw no data yet, which must set nothing.
 
     Shapes: z and x (batch, dim); log_det (batch,).
     """
 
     def __init__(self, dim: int) -> None:
         super().__init__()
+        self.dim = dim
         self.log_scale = nn.Parameter(torch.zeros(dim))
         self.shift = nn.Parameter(torch.zeros(dim))
         self.register_buffer("initialised", torch.tensor(False))
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Map z to x; also return log|det dx/dz|."""
-        if self.training and not self.initialised:
-            mean, std = self._moments(z)
-            self._set(-std.log(), -mean / std)
         x = z * self.log_scale.exp() + self.shift
         return x, self.log_scale.sum().expand(len(z))
 

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from flowbook.inputs import as_generator, expect_count, expect_rows, require
 from flowbook.latent import GaussianPosterior
 
 
@@ -16,6 +17,7 @@ class ProbabilisticPCA:
     """
 
     def __init__(self, weight: Tensor, mean: Tensor, sigma2: Tensor) -> None:
+        require(sigma2, lambda v: v > 0, "ProbabilisticPCA expects sigma2 > 0")
         self.weight, self.mean, self.sigma2 = weight, mean, sigma2
 
     @classmethod
@@ -29,8 +31,14 @@ class ProbabilisticPCA:
         and Bishop, 1999, equations 7 and 8). With sigma² given, only the eigenvalues
         above it get a direction: the rest of W is zero.
 
-        Raises ValueError if no eigenvalue is left to estimate sigma² from.
+        Raises ValueError if no eigenvalue is left to estimate sigma² from, or none but
+        zeros: without noise there is no density. Zero is what rounding cannot tell
+        from it, dim * eps times the largest eigenvalue.
         """
+        expect_rows(x, None, "ProbabilisticPCA.fit")
+        latent = expect_count(latent, "ProbabilisticPCA.fit", 1, "latent")
+        if not len(x):
+            raise ValueError("ProbabilisticPCA.fit expects rows of data, got none.")
         if sigma2 is None and latent >= x.shape[1]:
             raise ValueError(
                 f"expected fewer latents than the {x.shape[1]} dimensions of x, or a "
@@ -41,6 +49,12 @@ class ProbabilisticPCA:
         values, vectors = torch.linalg.eigh(centred.T @ centred / len(x))
         values, vectors = values.flip(0), vectors.flip(1)
         noise = values[latent:].mean() if sigma2 is None else values.new_tensor(sigma2)
+        zero = 0 if sigma2 else len(values) * torch.finfo(x.dtype).eps * values[0]
+        if not noise > zero:
+            raise ValueError(
+                f"expected data with noise beside {latent} latents, or a positive "
+                f"sigma2; got a variance of {noise.item():.1e}, zero up to rounding."
+            )
         stretch = (values[:latent] - noise).clamp(min=0).sqrt()
         return cls(vectors[:, :latent] * stretch, mean, noise)
 
@@ -51,6 +65,7 @@ class ProbabilisticPCA:
         M = WᵀW + sigma² I.
         """
         dim, latent = self.weight.shape
+        expect_rows(x, dim, "ProbabilisticPCA")
         centred = x - self.mean
         projected = centred @ self.weight
         root = torch.linalg.cholesky(self._inner())
@@ -61,6 +76,7 @@ class ProbabilisticPCA:
 
     def posterior(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the exact posterior's mean (batch, latent) and covariance (q, q)."""
+        expect_rows(x, len(self.mean), "ProbabilisticPCA")
         inner = self._inner()
         mean = torch.linalg.solve(inner, ((x - self.mean) @ self.weight).T).T
         return mean, self.sigma2 * torch.linalg.inv(inner)
@@ -86,7 +102,7 @@ class LinearVAE(nn.Module):
     ) -> None:
         super().__init__()
         dim = len(mean)
-        noise = torch.Generator(mean.device).manual_seed(seed)
+        noise = as_generator(seed, mean.device)
         start = mean.new_empty(dim, latent).normal_(generator=noise) / dim**0.5
         self.register_buffer("mean", mean)
         self.weight = nn.Parameter(start)
@@ -99,6 +115,7 @@ class LinearVAE(nn.Module):
 
     def posterior(self, x: Tensor) -> GaussianPosterior:
         """Return q(z | x)."""
+        expect_rows(x, len(self.mean), "LinearVAE")
         code = (x - self.mean) @ self.encoder.T
         return GaussianPosterior(code, self.log_std.expand_as(code))
 

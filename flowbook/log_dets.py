@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.func import jacrev, vjp, vmap
 
+from flowbook.inputs import as_generator
+
 Probe = Callable[[Tensor, torch.Generator], Tensor]
 """(like, generator) -> random v, shaped as `like`, with E[v v^T] = I."""
 
@@ -40,7 +42,9 @@ class ExactLogDet:
         """Return log|det(I + dg/dz)| of every row."""
         jacobian = vmap(jacrev(lambda row: g(row[None])[0]))(z)
         identity = torch.eye(z.shape[-1], dtype=z.dtype, device=z.device)
-        return torch.linalg.slogdet(identity + jacobian).logabsdet
+        # Not slogdet: torch 2.13 derives it wrongly a second time in forward mode.
+        factors = torch.linalg.lu_factor_ex(identity + jacobian).LU
+        return factors.diagonal(dim1=-2, dim2=-1).abs().log().sum(-1)
 
 
 class SeriesLogDet:
@@ -73,7 +77,11 @@ class RouletteLogDet:
     The number of terms N is random: `always` terms, and after each further one the
     series goes on with probability `go_on`. A term is divided by the probability
     P(N >= k) of being reached, which makes the expectation that of the whole series.
-    The variance is finite where go_on > beta^2. All rows of a call share N.
+    The variance is finite where go_on > beta^2.
+
+    All rows of a call share N, so that their errors go up and down together: a mean
+    over a batch is unbiased too, but more rows make it hardly more exact. More calls
+    do.
 
     Called with g and z (batch, ...); returns (batch,).
     """
@@ -121,4 +129,4 @@ def _series(
 
 
 def _generator(seed: int) -> torch.Generator:
-    return torch.Generator(torch.get_default_device()).manual_seed(seed)
+    return as_generator(seed)

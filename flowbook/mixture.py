@@ -1,7 +1,10 @@
 """A monotone map with many bends: the distribution function of a mixture."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.func import vjp
 from torch.nn.functional import logsigmoid
 
 from flowbook.flow import Layer
@@ -18,7 +21,8 @@ class LogisticMixture(Layer):
 
     F alone maps onto (0, 1); its logit maps onto the line, and all logarithms are
     taken by logsumexp, so that F may round to 0 or 1. The inverse has no formula: it
-    is found by bisection, and its gradient by implicit differentiation.
+    is found by bisection, and its derivatives, of every order, by implicit
+    differentiation in reverse mode; forward mode raises.
 
     Shapes: z and x (batch, dim); log_det (batch,).
     """
@@ -27,42 +31,77 @@ class LogisticMixture(Layer):
         super().__init__()
         if components < 1:
             raise ValueError(f"A mixture has one component or more; got {components}.")
+        self.dim = dim
         self.logits = nn.Parameter(torch.zeros(dim, components))
         self.centres = nn.Parameter(torch.linspace(-2, 2, components).repeat(dim, 1))
         self.log_widths = nn.Parameter(torch.zeros(dim, components))
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Map z to x; also return log|det dx/dz|."""
-        x, log_slope = self._logit_and_log_slope(z)
+        x, log_slope = logit_and_log_slope(z, *self._parameters_each())
         return x, log_slope.sum(-1)
 
     def inverse(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map x to z; also return log|det dz/dx|."""
-        with torch.no_grad():
-            root = self._bisect(x)
-        # Implicit differentiation of f(z) = x: dz = (dx - df) / f'(z), where df is the
-        # change of f at a fixed z. One step of Newton's method whose slope counts as a
-        # constant has exactly this gradient, and its value is the root itself.
-        value, log_slope = self._logit_and_log_slope(root)
-        z = root + (x - value) * (-log_slope.detach()).exp()
-        return z, -self._logit_and_log_slope(z)[1].sum(-1)
+        z = _Root.apply(x, *self._parameters_each())
+        return z, -logit_and_log_slope(z, *self._parameters_each())[1].sum(-1)
 
-    def _logit_and_log_slope(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        weights = self.logits.log_softmax(-1)
-        u = (z[..., None] - self.centres) * (-self.log_widths).exp()
-        below, above = logsigmoid(u), logsigmoid(-u)
-        log_cdf = (weights + below).logsumexp(-1)
-        log_rest = (weights + above).logsumexp(-1)
-        log_pdf = (weights + below + above - self.log_widths).logsumexp(-1)
-        return log_cdf - log_rest, log_pdf - log_cdf - log_rest
+    def _parameters_each(self) -> tuple[Tensor, Tensor, Tensor]:
+        return self.logits, self.centres, self.log_widths
 
-    def _bisect(self, x: Tensor) -> Tensor:
-        # Component k reaches logit x at mu_k + w_k x; the mixture in between them all.
-        quantiles = self.centres + self.log_widths.exp() * x[..., None]
-        low, high = quantiles.amin(-1), quantiles.amax(-1)
-        for _ in range(torch.finfo(x.dtype).bits):
-            middle = (low + high) / 2
-            too_low = self._logit_and_log_slope(middle)[0] < x
-            low = torch.where(too_low, middle, low)
-            high = torch.where(too_low, high, middle)
-        return (low + high) / 2
+
+def logit_and_log_slope(
+    z: Tensor, logits: Tensor, centres: Tensor, log_widths: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return logit F(z) of a mixture of logistics, and the logarithm of its slope.
+
+    Shapes: z (..., dim); the parameters (dim, K); both results like z.
+    """
+    weights = logits.log_softmax(-1)
+    u = (z[..., None] - centres) * (-log_widths).exp()
+    below, above = logsigmoid(u), logsigmoid(-u)
+    log_cdf = (weights + below).logsumexp(-1)
+    log_rest = (weights + above).logsumexp(-1)
+    log_pdf = (weights + below + above - log_widths).logsumexp(-1)
+    return log_cdf - log_rest, log_pdf - log_cdf - log_rest
+
+
+class _Root(torch.autograd.Function):
+    # The z with f(z) = x, where f = logit F. By implicit differentiation
+    # dz = (dx - df) / f'(z), with df the change of f at this z. The z there is the
+    # output itself, whose derivatives are these again: so every order is right.
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x: Tensor, *parameters: Tensor) -> Tensor:
+        return bisect(x, *parameters)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        _, *parameters = inputs
+        ctx.save_for_backward(output, *parameters)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
+        z, *parameters = ctx.saved_tensors
+        log_slope = logit_and_log_slope(z, *parameters)[1]
+        of_x = gradient * (-log_slope).exp()
+        _, transpose = vjp(lambda *p: logit_and_log_slope(z, *p)[0], *parameters)
+        return of_x, *transpose(-of_x)
+
+
+@torch.no_grad()
+def bisect(x: Tensor, logits: Tensor, centres: Tensor, log_widths: Tensor) -> Tensor:
+    """Return the z whose logit F(z) is x, to the last digits of the dtype.
+
+    Shapes: x (..., dim); the parameters (dim, K); z like x.
+    """
+    # Component k reaches logit x at mu_k + w_k x; the mixture in between them all.
+    quantiles = centres + log_widths.exp() * x[..., None]
+    low, high = quantiles.amin(-1), quantiles.amax(-1)
+    for _ in range(torch.finfo(x.dtype).bits):
+        middle = (low + high) / 2
+        too_low = logit_and_log_slope(middle, logits, centres, log_widths)[0] < x
+        low = torch.where(too_low, middle, low)
+        high = torch.where(too_low, high, middle)
+    return (low + high) / 2

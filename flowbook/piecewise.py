@@ -4,9 +4,9 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.func import debug_unwrap
 
 from flowbook.flow import Layer
+from flowbook.inputs import require
 
 
 class LeakyReLU(Layer):
@@ -17,6 +17,8 @@ class LeakyReLU(Layer):
 
     Shapes: z and x (batch, dim); log_det (batch,).
     """
+
+    constants = ("slope",)
 
     def __init__(self, slope: float = 0.1) -> None:
         super().__init__()
@@ -58,6 +60,7 @@ class PiecewiseLinear(Layer):
                 "The rises of the bins are positive and sum to 1 in each row (dim, K); "
                 f"got {rises.tolist()}."
             )
+        self.dim = len(rises)
         self.logits = nn.Parameter(rises.log())
 
     @property
@@ -103,6 +106,7 @@ class SquareRootBins(Layer):
     def __init__(self, phi: Tensor) -> None:
         super().__init__()
         self.linear = PiecewiseLinear(phi)
+        self.dim = self.linear.dim
 
     @property
     def roots(self) -> Tensor:
@@ -156,9 +160,10 @@ def _pick(table: Tensor, bin_: Tensor) -> Tensor:
 
 
 def _check_interval(x: Tensor, top: float | Tensor, name: str) -> None:
-    # Under vmap and jacrev the numbers are inside a wrapper that `if` cannot read.
-    numbers, top = debug_unwrap(x), torch.as_tensor(top).to(x)
-    inside = (numbers >= 0) & (numbers <= top * (1 + 4 * torch.finfo(x.dtype).eps))
-    if not inside.all():
-        outside = numbers[~inside].flatten()[0].item()
-        raise ValueError(f"Expected {name} in [0, {top.max():.6g}]; got {outside:g}.")
+    highest = torch.as_tensor(top).to(x)
+    allowed = highest * (1 + 4 * torch.finfo(x.dtype).eps)
+    require(
+        x,
+        lambda value: (value >= 0) & (value <= allowed),
+        lambda: f"Expected {name} in [0, {highest.max().item():.6g}]",
+    )

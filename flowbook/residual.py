@@ -29,6 +29,7 @@ class AdditivePair(Layer):
     def __init__(self, mask: Tensor, first: nn.Module, second: nn.Module) -> None:
         super().__init__()
         self.split = Split(mask)
+        self.dim = self.split.dim
         self.first = first
         self.second = second
 
@@ -68,6 +69,7 @@ class ReversibleStack(Layer):
             raise ValueError(
                 "A reversible stack needs one or more pairs, all with the same mask."
             )
+        self.dim = self.pairs[0].dim
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Map z to x; also return log|det dx/dz| = 0."""

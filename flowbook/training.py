@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from tqdm import trange
 
+from flowbook.inputs import expect_count, expect_rows, seed_number
+
 WARM_UP_STEPS = 100
 CLIP_NORM = 10.0
 
@@ -65,22 +67,27 @@ def fit(
     gives the same result: the order of the rows and every draw that the loss makes
     from torch's own generator follow `seed`, and that generator is then put back.
 
+    A graph that the data carry is left out: only the model is trained.
+
     Shapes: data (n, dim); the loss maps (model, rows of data) to a scalar.
 
     Raises:
-        ValueError: nothing to train, no steps, or data that are empty or not finite.
+        TypeError: the data are no tensor, or steps, batch or seed no integer.
+        ValueError: nothing to train, no steps, a rate that is not positive, a loss that
+            is not one number, or data that are empty, not finite, no floating-point
+            numbers or of another shape.
         FloatingPointError: the loss or its gradient is not finite; names the step.
             The parameters are then those that gave this loss.
     """
     _check_data(data)
+    _check_numbers(lr, weight_decay)
+    steps = expect_count(steps, "fit", least=1, name="steps")
+    batch = expect_count(batch, "fit", least=1, name="batch")
+    data, seed = data.detach(), seed_number(seed)
     model.to(data.device, data.dtype)
     parameters = [p for p in model.parameters() if p.requires_grad]
     if not parameters:
         raise ValueError("fit expects a model with parameters to train, got none.")
-    if steps < 1 or batch < 1:
-        raise ValueError(
-            f"fit expects steps and batch of at least 1, got {steps} and {batch}."
-        )
     optimizer = torch.optim.AdamW(parameters, weight_decay=weight_decay, fused=True)
     losses, start = [], time.perf_counter()
     model.train()
@@ -113,6 +120,10 @@ def _update(
     value: Tensor,
     step: int,
 ) -> float:
+    if value.ndim:
+        raise ValueError(
+            f"fit expects a loss that is one number, got shape {tuple(value.shape)}."
+        )
     if not value.isfinite():
         raise FloatingPointError(f"The loss is {value.item()} at step {step}.")
     optimizer.zero_grad()
@@ -142,11 +153,19 @@ def _seeded(seed: int, device: torch.device) -> Iterator[None]:
         yield
 
 
-def _check_data(data: Tensor) -> None:
-    if not data.is_floating_point() or not data.numel():
+def _check_numbers(lr: float, weight_decay: float) -> None:
+    if not 0 < lr < math.inf or not 0 <= weight_decay < math.inf:
         raise ValueError(
-            f"fit expects rows of floating-point data, got {data.dtype} of shape "
-            f"{tuple(data.shape)}."
+            "fit expects a positive lr and a weight_decay that is not negative, got "
+            f"{lr} and {weight_decay}."
+        )
+
+
+def _check_data(data: Tensor) -> None:
+    expect_rows(data, None, "fit", "data")
+    if not data.numel():
+        raise ValueError(
+            f"fit expects rows of data, got none: shape {tuple(data.shape)}."
         )
     bad = ~data.isfinite().reshape(len(data), -1).all(1)
     if bad.any():

@@ -6,13 +6,8 @@ from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
-from autograder.assignment.exam import (
-    Exam,
-    exam_from_bytes,
-    handed_out_mark,
-    nbgrader_of,
-    read_exam,
-)
+from autograder.assignment.cells import handed_out_mark, nbgrader_of
+from autograder.assignment.exam import Exam, exam_from_bytes, read_exam
 from autograder.course.folder import Course, write_whole
 
 MAKERS = ("nbgrader", "nbconvert", "nbformat", "jupytext")

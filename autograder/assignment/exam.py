@@ -4,7 +4,6 @@ import ast
 import hashlib
 import json
 import logging
-import math
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
@@ -12,6 +11,15 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
+from autograder.assignment.cells import (
+    grade_id,
+    is_answer,
+    is_manual,
+    is_positive,
+    is_test,
+    nbgrader_of,
+    points,
+)
 from autograder.model import CourseError
 
 KERNELSPEC = {
@@ -66,64 +74,6 @@ def exam_from_bytes(data: bytes) -> Exam:
     """Read what `Exam.to_bytes` wrote."""
     plain = json.loads(data)
     return Exam(**plain | {"handed_out": frozenset(plain.get("handed_out", ()))})
-
-
-def nbgrader_of(cell: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The nbgrader part of a cell's metadata; empty when there is none."""
-    return cell["metadata"].get("nbgrader", {})
-
-
-def grade_id(cell: Mapping[str, Any]) -> str | None:
-    """nbgrader's name of a cell; None for a cell that it does not know."""
-    return nbgrader_of(cell).get("grade_id")
-
-
-def is_answer(cell: Mapping[str, Any]) -> bool:
-    """Whether a student writes in this cell."""
-    return bool(nbgrader_of(cell).get("solution"))
-
-
-def is_test(cell: Mapping[str, Any]) -> bool:
-    """Whether running this cell decides its points."""
-    meta = nbgrader_of(cell)
-    return bool(meta.get("grade")) and not meta.get("solution")
-
-
-def is_manual(cell: Mapping[str, Any]) -> bool:
-    """Whether a person gives the points of this cell."""
-    meta = nbgrader_of(cell)
-    return bool(meta.get("task") or (meta.get("grade") and meta.get("solution")))
-
-
-def points(cell: Mapping[str, Any]) -> float | None:
-    """The points of a graded cell; None for a cell without points."""
-    if not (is_test(cell) or is_manual(cell)):
-        return None
-    return float(nbgrader_of(cell)["points"])
-
-
-def same(source: str) -> str:
-    """A source, less what editors change without being asked."""
-    return "\n".join(line.rstrip() for line in source.strip().split("\n"))
-
-
-def handed_out_mark(cell: Mapping[str, Any]) -> str:
-    """What tells a cell of an earlier release: the hash of its kind and its text."""
-    text = f"{cell['cell_type']}\n{same(''.join(cell['source']))}"
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()[:32]
-
-
-def checksum(cell: Mapping[str, Any]) -> str:
-    """nbgrader's checksum of a cell that it names (`nbgrader.utils`), in hex."""
-    meta = nbgrader_of(cell)
-    grade, solution = bool(meta.get("grade")), bool(meta.get("solution"))
-    locked = not solution and (grade or bool(meta.get("locked")))
-    parts = ["".join(cell["source"]), cell["cell_type"], str(grade), str(solution)]
-    parts += [str(locked), str(meta.get("grade_id"))]
-    if grade and is_positive(meta.get("points")):
-        parts.append(str(float(meta["points"])))
-    text = "".join(parts).encode("utf-8", "replace")
-    return hashlib.md5(text, usedforsecurity=False).hexdigest()
 
 
 def read_source(source: Path) -> Any:
@@ -239,11 +189,6 @@ def check_metadata(source: Path, cells: list[Any]) -> None:
             raise CourseError(
                 f"{source}: the cell '{name}' needs points above 0, not {worth!r}."
             )
-
-
-def is_positive(number: object) -> bool:
-    """Whether this is a finite number above 0."""
-    return isinstance(number, (int, float)) and 0 < number < math.inf
 
 
 def write_notebook(notebook: Any) -> bytes:

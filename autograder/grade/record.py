@@ -11,16 +11,16 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from autograder.assignment.exam import (
-    Exam,
+from autograder.assignment.cells import (
     grade_id,
     handed_out_mark,
+    is_added,
     is_answer,
     is_manual,
     points,
 )
+from autograder.assignment.exam import Exam
 from autograder.course.folder import Course, write_whole
-from autograder.engine.prepare import is_added
 from autograder.grade.formgrader_copy import for_formgrader
 from autograder.model import CellResult, Outcome, Result
 

@@ -11,11 +11,12 @@ from dataclasses import asdict
 from hashlib import sha256
 from typing import Any
 
-from autograder.assignment.exam import Exam, grade_id, is_manual, points
+from autograder.assignment.cells import cell_titles, grade_id, is_manual, points
+from autograder.assignment.exam import Exam
 from autograder.engine.runner import Runner
 from autograder.judge.read_file import RefusedError, one_line
 from autograder.judge.rebuild import Rebuilt, intake
-from autograder.judge.verdict import Verdict, cell_titles
+from autograder.judge.verdict import Verdict
 from autograder.model import CellResult, Limits, Outcome, Result, Submission
 from autograder.processes import GraderError
 

@@ -11,19 +11,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from autograder.assignment.exam import (
-    Exam,
+from autograder.assignment.cells import (
     checksum,
     grade_id,
     handed_out_mark,
     is_answer,
     is_manual,
+    is_seed_cell,
     is_test,
     nbgrader_of,
     same,
 )
+from autograder.assignment.exam import Exam
 from autograder.assignment.per_student import differ_by_number
-from autograder.engine.prepare import is_seed_cell
 from autograder.judge.read_file import RefusedError, one_line, read_cells
 from autograder.model import Submission
 

@@ -11,15 +11,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from autograder.assignment.exam import (
-    Exam,
+from autograder.assignment.cells import (
+    cell_titles,
     grade_id,
+    is_added,
     is_answer,
     is_manual,
     is_test,
     points,
 )
-from autograder.engine.prepare import is_added
+from autograder.assignment.exam import Exam
 from autograder.judge.read_file import one_line
 from autograder.model import CellResult, Limits, Outcome
 from autograder.static_analysis.ready_made import bound, statements
@@ -32,19 +33,6 @@ FIELD = {
 }
 MISSING_NAME = re.compile(r"name '(\w+)' is not defined")
 CELL_FILE = re.compile(r"\(<ipython-input-[\w-]+>, line (\d+)\)")
-POINTS = re.compile(r"\s*\([^()]*\bpoints?\)\s*$")
-
-
-def cell_titles(cells: list[dict[str, Any]]) -> dict[str, str]:
-    """For each named cell the heading that it stands under, less its points."""
-    titles, heading = {}, ""
-    for cell in cells:
-        if cell["cell_type"] == "markdown":
-            found = re.findall(r"^#{1,6} +(.+?)\s*$", cell["source"], re.MULTILINE)
-            heading = POINTS.sub("", found[-1]) if found else heading
-        if name := grade_id(cell):
-            titles[name] = heading or name
-    return titles
 
 
 # What a cell of the student's stopped with, what it binds, whether it is an answer.

@@ -2,10 +2,13 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from operator import index
+from functools import wraps
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from flowbook.inputs import as_generator, expect_count, expect_points
 
 Box = tuple[tuple[float, float], ...]
 
@@ -36,11 +39,25 @@ class Density(ABC):
     Its entropy then comes by quadrature, for dim 1 and 2, if the density is smooth on
     `bounds`; a closed form, where there is one, overrides `entropy`.
 
+    `log_prob` of every subclass first refuses what is no point of this dimension:
+    broadcasting would give it a density too, and integers would cut off the digits of
+    the density's own numbers.
+
     Shapes: log_prob maps (..., dim) to (...); sample returns (n, dim).
+
+    Raises:
+        TypeError: x is no tensor, n no integer, or a seed neither that nor a generator.
+        ValueError: x holds no floating-point numbers or has no shape (..., dim), or n
+            is negative.
     """
 
     dim: int
     bounds: Box  # holds the mass but for about 1e-8: for quadrature
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        if "log_prob" in cls.__dict__:
+            cls.log_prob = _checked(cls.__dict__["log_prob"])
 
     @property
     def view(self) -> Box:
@@ -68,10 +85,11 @@ class Density(ABC):
         gives the same samples; a generator is advanced. The dtype is torch's default
         one if none is given.
         """
-        if not isinstance(seed, torch.Generator):
-            number = index(seed)
-            seed = torch.Generator(torch.get_default_device()).manual_seed(number)
-        return self._draw(n, seed, dtype or torch.get_default_dtype())
+        n = expect_count(n, f"{type(self).__name__}.sample")
+        dtype = dtype or torch.get_default_dtype()
+        if not dtype.is_floating_point:
+            raise ValueError(f"Samples have a floating-point dtype, got {dtype}.")
+        return self._draw(n, as_generator(seed), dtype)
 
     @torch.no_grad()
     def entropy(self) -> float:
@@ -111,13 +129,33 @@ class Density(ABC):
         surprise = torch.where(mass > 0, -mass * log_prob, 0)
         return torch.stack([mass, surprise])
 
-    def _expect_dim(self, x: Tensor) -> None:
-        """Refuse points of another dimension, which broadcasting would let pass."""
-        if x.ndim == 0 or x.shape[-1] != self.dim:
-            raise ValueError(
-                f"{type(self).__name__} expects points of shape (..., {self.dim}), "
-                f"got {tuple(x.shape)}"
-            )
+
+def _checked(log_prob: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """Let `log_prob` refuse what is no point of the density's space."""
+
+    @wraps(log_prob)
+    def check_and_evaluate(
+        self: Density, x: Tensor, *rest: Any, **named: Any
+    ) -> Tensor:
+        expect_points(x, self.dim, f"{type(self).__name__}.log_prob")
+        return log_prob(self, x, *rest, **named)
+
+    return check_and_evaluate
+
+
+def supported(inside: Tensor, log_prob: Tensor | float, x: Tensor) -> Tensor:
+    """Return log_prob inside the support, -inf outside, and NaN where x is NaN.
+
+    The gradient with respect to x outside is 0; a constant log_prob has the gradient
+    0 inside too, where a graph without x would refuse to be differentiated.
+
+    Shapes: inside and log_prob (...); x (..., dim).
+    """
+    rows = x.sum(-1)
+    outside = torch.where(rows.isnan(), rows, -torch.inf)
+    # The value that `where` drops still has a gradient: keep it finite.
+    constant = 0 * torch.where(inside, rows, 0)
+    return torch.where(inside, log_prob + constant, outside)
 
 
 def midpoints(
@@ -148,6 +186,13 @@ def integrate(function: Callable[[Tensor], Tensor], bounds: Box, points: int) ->
 def normal(generator: torch.Generator, dtype: torch.dtype, *shape: int) -> Tensor:
     """Draw standard normal numbers on the generator's device."""
     return torch.randn(shape, generator=generator, dtype=dtype, device=generator.device)
+
+
+def pick(weights: Tensor, n: int, generator: torch.Generator) -> Tensor:
+    """Draw n of the numbers 0 to K - 1 with these K weights, shape (n,)."""
+    if n == 0:  # which torch.multinomial refuses
+        return torch.empty(0, dtype=torch.long, device=weights.device)
+    return torch.multinomial(weights, n, replacement=True, generator=generator)
 
 
 def uniform(generator: torch.Generator, dtype: torch.dtype, *shape: int) -> Tensor:

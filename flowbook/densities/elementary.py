@@ -6,7 +6,15 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from flowbook.densities.base import Box, Density, integrate, normal, uniform
+from flowbook.densities.base import (
+    Box,
+    Density,
+    integrate,
+    normal,
+    pick,
+    supported,
+    uniform,
+)
 
 LOG_2PI = math.log(2 * math.pi)
 REACH = 7.0  # a normal holds all but 3e-12 of its mass within so many deviations
@@ -32,7 +40,6 @@ class StandardNormal(Density):
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Return log p(x) in nats, (..., dim) to (...)."""
-        self._expect_dim(x)
         return -0.5 * (x.square().sum(-1) + self.dim * LOG_2PI)
 
     def _draw(self, n: int, generator: torch.Generator, dtype: torch.dtype) -> Tensor:
@@ -68,10 +75,9 @@ class UniformBox(Density):
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Return -log volume in the box, -inf outside, (..., dim) to (...)."""
-        self._expect_dim(x)
         low, high = x.new_tensor(self.bounds).unbind(-1)
         inside = ((x >= low) & (x <= high)).all(-1)
-        return torch.where(inside, x.new_tensor(-self.log_volume), -torch.inf)
+        return supported(inside, -self.log_volume, x)
 
     def _draw(self, n: int, generator: torch.Generator, dtype: torch.dtype) -> Tensor:
         unit = uniform(generator, dtype, n, self.dim)
@@ -125,7 +131,6 @@ class GaussianMixture(Density):
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Return log p(x) in nats, (..., dim) to (...)."""
-        self._expect_dim(x)
         means, scales = self.means.to(x), self.scales.to(x)
         log_weights = self.weights.to(x).log() - self.dim * scales.log()
         z = (x.unsqueeze(-2) - means) / scales[:, None]
@@ -135,7 +140,7 @@ class GaussianMixture(Density):
     def _draw(self, n: int, generator: torch.Generator, dtype: torch.dtype) -> Tensor:
         z = normal(generator, dtype, n, self.dim)
         weights = self.weights.to(z)
-        part = torch.multinomial(weights, n, replacement=True, generator=generator)
+        part = pick(weights, n, generator)
         return self.means.to(z)[part] + self.scales.to(z)[part, None] * z
 
 
@@ -172,11 +177,10 @@ class SquareOfUniform(Density):
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Return log p(x) in nats, (..., 1) to (...)."""
-        self._expect_dim(x)
-        inside = (x > 0) & (x <= 1)
+        inside = ((x > 0) & (x <= 1)).squeeze(-1)
         # The value that `where` drops still has a gradient: keep it finite.
-        log_prob = -math.log(2) - 0.5 * torch.where(inside, x, 1.0).log()
-        return torch.where(inside, log_prob, -torch.inf).squeeze(-1)
+        log_x = torch.where(inside, x.squeeze(-1), 1.0).log()
+        return supported(inside, -math.log(2) - 0.5 * log_x, x)
 
     def _draw(self, n: int, generator: torch.Generator, dtype: torch.dtype) -> Tensor:
         return (1 - uniform(generator, dtype, n, 1)).square()
@@ -206,13 +210,12 @@ class LogitNormal(Density):
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Return log p(x) in nats, (..., 1) to (...)."""
-        self._expect_dim(x)
-        inside = (x > 0) & (x < 1)
-        x = torch.where(inside, x, 0.5)
-        log_x, log_rest = x.log(), torch.log1p(-x)
+        inside = ((x > 0) & (x < 1)).squeeze(-1)
+        within = torch.where(inside, x.squeeze(-1), 0.5)
+        log_x, log_rest = within.log(), torch.log1p(-within)
         z = (log_x - log_rest - self.mean) / self.scale
         log_prob = -0.5 * (z.square() + LOG_2PI) - math.log(self.scale)
-        return torch.where(inside, log_prob - log_x - log_rest, -torch.inf).squeeze(-1)
+        return supported(inside, log_prob - log_x - log_rest, x)
 
     def _draw(self, n: int, generator: torch.Generator, dtype: torch.dtype) -> Tensor:
         return torch.sigmoid(self.mean + self.scale * normal(generator, dtype, n, 1))

@@ -48,27 +48,45 @@ class TwoMoons(Density):
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Return log p(x) in nats, (..., 2) to (...)."""
-        self._expect_dim(x)
         first, second = x.unbind(-1)
         upper = self._log_half_circle(first, second)
         lower = self._log_half_circle(1 - first, 0.5 - second)
         return torch.logaddexp(upper, lower) - math.log(2)
 
     def _log_half_circle(self, x: Tensor, y: Tensor) -> Tensor:
-        """Return the log-density of the upper half circle around the origin."""
+        """Return the log-density of the upper half circle around the origin.
+
+        The nodes of the rule are where the integrand is large around this point. They
+        serve its neighbours as well, so that they are constants to a derivative: the
+        angle of a point has none at the origin, and the density has all.
+        """
+        with torch.no_grad():
+            log_weights, cos, sin = self._nodes(x, y)
+        square = (x[..., None] - cos).square() + (y[..., None] - sin).square()
+        terms = log_weights - square / (2 * self.noise**2)
+        return terms.logsumexp(-1) - math.log(2 * math.pi**2 * self.noise**2)
+
+    def _nodes(self, x: Tensor, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the log-weights of the rule's points, and the points on the circle.
+
+        Shapes: x and y (...); all results (..., 2 NODES).
+        """
         # Adding 0.0 turns -0.0, whose angle may be -π, into 0.0.
         radius, angle = torch.hypot(x, y), torch.atan2(y + 0.0, x)
         kappa, above = radius / self.noise**2, y >= 0
         # Above the diameter, the angles between a point and the circle are 0 to φ and
         # 0 to π - φ; below it they are |φ| to π and π - |φ| to π.
         left, right = torch.where(above, angle, -angle), math.pi - angle.abs()
-        parts = [
+        (one, one_length), (two, two_length) = (
             _arc(kappa, torch.where(above, 0, a), torch.where(above, a, math.pi))
             for a in (left, right)
-        ]
-        integral = _log_sum(parts)
-        radial = -0.5 * ((radius - 1) / self.noise).square()
-        return radial + integral - math.log(2 * math.pi**2 * self.noise**2)
+        )
+        # Of the angle to the point, the one arc lies on this side, the other on that.
+        side = torch.where(above, 1.0, -1.0).to(angle)[..., None]
+        turn = angle[..., None] + torch.cat((-side * one, side * two), -1)
+        weights = torch.as_tensor(_gauss_legendre()[1]).to(kappa)
+        lengths = torch.stack((one_length, two_length), -1)[..., None]
+        return (lengths * weights).flatten(-2).log(), turn.cos(), turn.sin()
 
     def _draw(self, n: int, generator: torch.Generator, dtype: torch.dtype) -> Tensor:
         noise = self.noise * normal(generator, dtype, n, 2)
@@ -80,28 +98,17 @@ class TwoMoons(Density):
 
 
 def _arc(kappa: Tensor, start: Tensor, end: Tensor) -> tuple[Tensor, Tensor]:
-    """Return ∫ exp(-2 κ sin²(θ/2)) dθ from start to end, within [0, π].
+    """Return where to evaluate exp(-2 κ sin²(θ/2)) between start and end, in [0, π].
 
     The integrand falls from start to end, so only its first DROP nats are kept. The
-    result is (exponent, value), meaning exp(exponent) · value, which cannot underflow.
+    result is the nodes of the rule, (..., NODES), and the length that they are spread
+    over, (...).
     """
     largest = torch.sin(start / 2).square()
-    with torch.no_grad():
-        reach = (largest + DROP / (2 * kappa)).clamp(max=1).sqrt()
-        stop = 2 * torch.asin(reach)
-    length = torch.minimum(end, stop) - start
-    nodes, weights = (torch.as_tensor(a).to(kappa) for a in _gauss_legendre())
-    theta = start[..., None] + length[..., None] * nodes
-    drop = torch.sin(theta / 2).square() - largest[..., None]
-    inner = (weights * torch.exp(-2 * kappa[..., None] * drop)).sum(-1)
-    return -2 * kappa * largest, length * inner
-
-
-def _log_sum(parts: list[tuple[Tensor, Tensor]]) -> Tensor:
-    """Return log of the sum of exp(exponent) · value, where some values may be 0."""
-    exponents, values = (torch.stack(column) for column in zip(*parts, strict=True))
-    top = exponents.amax(0)
-    return top + ((exponents - top).exp() * values).sum(0).log()
+    reach = (largest + DROP / (2 * kappa)).clamp(max=1).sqrt()
+    length = torch.minimum(end, 2 * torch.asin(reach)) - start
+    nodes = torch.as_tensor(_gauss_legendre()[0]).to(kappa)
+    return start[..., None] + length[..., None] * nodes, length
 
 
 @cache

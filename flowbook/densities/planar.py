@@ -7,8 +7,16 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from flowbook.densities.base import Box, Density, integrate, normal, uniform
+from flowbook.densities.base import (
+    Box,
+    Density,
+    integrate,
+    normal,
+    supported,
+    uniform,
+)
 from flowbook.densities.elementary import LOG_2PI, REACH, SIGHT, GaussianMixture
+from flowbook.inputs import expect_points
 
 
 class Checkerboard(Density):
@@ -30,10 +38,9 @@ class Checkerboard(Density):
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Return -log 32 on the filled squares, -inf elsewhere, (..., 2) to (...)."""
-        self._expect_dim(x)
         filled = (x / 2).floor().sum(-1).remainder(2) == 0
         inside = ((x >= -4) & (x < 4)).all(-1)
-        return torch.where(filled & inside, x.new_tensor(-math.log(32)), -torch.inf)
+        return supported(filled & inside, -math.log(32), x)
 
     def _draw(self, n: int, generator: torch.Generator, dtype: torch.dtype) -> Tensor:
         column = torch.floor(4 * uniform(generator, dtype, n))
@@ -74,7 +81,6 @@ class Rings(Density):
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Return log p(x) in nats, (..., 2) to (...)."""
-        self._expect_dim(x)
         # The density vanishes at the centre; the clamp keeps its log from being NaN.
         log_radius = 0.5 * x.square().sum(-1).clamp(min=1e-30).log()
         radial = self.log_radius.log_prob(log_radius.unsqueeze(-1))
@@ -128,7 +134,6 @@ class Pinwheel(Density):
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Return log p(x) in nats, (..., 2) to (...)."""
-        self._expect_dim(x)
         straight = turn(x, -self.twist * (_norm(x) - self.centre))
         arms = 2 * math.pi / self.arms * torch.arange(self.arms, device=x.device)
         u = turn(straight.unsqueeze(-2), -arms.to(x))
@@ -161,7 +166,11 @@ def turn(x: Tensor, angle: Tensor) -> Tensor:
 
 
 def _norm(x: Tensor) -> Tensor:
-    return torch.hypot(x[..., 0], x[..., 1])
+    # At the origin hypot has the gradient NaN. Here it is 0 there, as a turn by an
+    # angle that depends on the norm needs: what is turned is 0 itself.
+    square = x.square().sum(-1)
+    origin = square == 0
+    return torch.where(origin, 0, torch.where(origin, 1, square).sqrt())
 
 
 class Banana(Density):
@@ -182,7 +191,6 @@ class Banana(Density):
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Return log p(x) in nats, (..., 2) to (...)."""
-        self._expect_dim(x)
         first, second = x.unbind(-1)
         noise = 2 * (second - first.square() / 2)
         return -0.5 * (first.square() + noise.square()) - LOG_2PI + math.log(2)
@@ -219,7 +227,6 @@ class Funnel(Density):
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Return log p(x) in nats, (..., dim) to (...)."""
-        self._expect_dim(x)
         first, rest = x[..., 0], x[..., 1:]
         squares = (first / 3).square() + (rest.square().sum(-1) * (-first).exp())
         log_scales = math.log(3) + (self.dim - 1) * first / 2
@@ -257,7 +264,7 @@ class SineRing(Density):
 
     def unnormalised_log_prob(self, x: Tensor) -> Tensor:
         """Return log p(x) + log Z, (..., 2) to (...)."""
-        self._expect_dim(x)
+        expect_points(x, self.dim, "SineRing")
         off_ring = x.square().sum(-1) - 2
         return torch.sin(math.pi * x[..., 0]) - 2 * off_ring.square()
 

@@ -60,15 +60,14 @@ def test_permutation_reads_entry_order_i_into_entry_i():
     assert x.tolist() == [[30.0, 10.0, 20.0]]
 
 
-@pytest.mark.parametrize("direction", ["forward", "inverse"])
-def test_actnorm_makes_its_first_batch_standard_and_then_stays(direction):
+def test_actnorm_makes_the_first_batch_of_data_standard_and_then_stays():
     layer = ActNorm(3)
-    apply = getattr(layer, direction)
+    layer(torch.randn(100, 3) - 7)  # a sample drawn before any data must set nothing
     batch = torch.randn(100, 3) * torch.tensor([0.1, 1.0, 20.0]) + 5
-    value, _ = apply(batch)
+    value, _ = layer.inverse(batch)
     torch.testing.assert_close(value.mean(0), torch.zeros(3))
     torch.testing.assert_close(value.var(0, correction=0), torch.ones(3))
-    second, _ = apply(batch + 1)
+    second, _ = layer.inverse(batch + 1)
     assert (second.mean(0) > 0.01).all(), "a later batch must not be centred again"
 
 

@@ -162,10 +162,15 @@ def test_weight_decay_is_decoupled_from_the_gradient():
     ("model", "data", "options", "message"),
     [
         (nn.Identity(), torch.zeros(3, 2), {}, "parameters to train, got none"),
-        (Gaussian(), torch.zeros(0, 2), {}, "floating-point data, got .* shape"),
-        (Gaussian(), torch.zeros(3, 2).int(), {}, "floating-point data, got torch.int"),
+        (Gaussian(), torch.zeros(0, 2), {}, "rows of data, got none: shape"),
+        (
+            Gaussian(),
+            torch.zeros(3, 2).int(),
+            {},
+            "floating-point numbers, got torch.int",
+        ),
         (Gaussian(), torch.tensor([[0.0], [math.inf]]), {}, "finite data, but row 1"),
-        (Gaussian(), torch.zeros(3, 2), {"steps": 0}, "steps and batch of at least 1"),
+        (Gaussian(), torch.zeros(3, 2), {"steps": 0}, "integer steps >= 1, got 0"),
     ],
 )
 def test_bad_input_gets_one_clear_sentence(model, data, options, message):

@@ -17,7 +17,8 @@ from tiny_assignment import (
     write_source,
 )
 
-from autograder.assignment.exam import grade_id, read_exam
+from autograder.assignment.cells import grade_id
+from autograder.assignment.exam import read_exam
 from autograder.course.folder import Course
 from autograder.course.late import enter_penalties
 from autograder.course.submitted import Note, store

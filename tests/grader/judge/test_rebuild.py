@@ -16,7 +16,7 @@ from tiny_assignment import (
     tiny_exam,
 )
 
-from autograder.assignment.exam import grade_id, is_answer
+from autograder.assignment.cells import grade_id, is_answer
 from autograder.judge.read_file import MAX_BYTES, RefusedError
 from autograder.judge.rebuild import MAX_CELLS, intake
 
