@@ -44,7 +44,7 @@ class Exam:
     assignment: str
     release: str
     tests: Mapping[str, str]
-    handed_out: Collection[str] = ()
+    handed_out: Collection[str] = frozenset()
 
     @property
     def key(self) -> str:
