@@ -34,6 +34,7 @@ NO_TIME = (
     "the class list tells no time for it, and it counts as in time: if it was handed "
     "in after you downloaded the list, download that again"
 )
+NOBODY = "the list of times has a row for it, and nobody is called so"
 STUDENT = re.compile(r"\w[\w.@+ -]{0,127}")
 
 
@@ -88,6 +89,7 @@ def collect_class(
             )
         must_be_of(course, assignment, handed, source, sure)
         collected = [item for each in handed for item in collector.collect(each)]
+        strays += collector.times_of_nobody()
         if roster is not None:
             keep_roster(course, assignment, people.sections[0])
     return collected + strays
@@ -235,13 +237,26 @@ class Collector:
             )
         text = (person and person.received) or handed.received
         if text is None:
-            missing = person is not None and self.clock.has_times and not handed.problem
-            return None, NO_TIME if missing else None
+            known = self.clock is not None and self.clock.has_times
+            expected = self.clock is not self.people or (known and person is not None)
+            return None, NO_TIME if expected and not handed.problem else None
         try:
             read_time(text, self.rules.zone)
         except ValueError as error:
             return text, str(error)
         return text, None
+
+    def times_of_nobody(self) -> list[Collected]:
+        """Rows of a list of times that mean no student: a slip, or a lost zero."""
+        if self.clock is self.people or self.clock is None:
+            return []
+        return [
+            Collected(row.student, None, NOBODY)
+            for row in self.clock.people
+            if row.received is not None
+            and row.student.casefold() not in self.taken
+            and not (self.people and self.people.find(None, row.student))
+        ]
 
     def extended(self, student: str, person: Person | None) -> str | None:
         """What the LMS says of a later date that the course file does not know."""

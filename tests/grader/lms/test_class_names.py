@@ -406,6 +406,35 @@ def test_a_german_spreadsheets_times_are_read(played):
     assert late == {ADA.email: "", BORIS.email: "2", CARLA.email: ""}
 
 
+def test_a_spreadsheet_that_is_only_called_csv_is_one_sentence(played):
+    zipped(played.root / "list.csv", {"xl/workbook.xml": b"<x/>" * 99})
+    zipped(played.root / "in.zip", moodle_files(all_work(played), FILE))
+    status, _, err = played.run("collect", "T1", "in.zip", *LIST)
+    assert (status, err.count("\n"), "CSV" in err) == (2, 1, True)
+    assert played.course.students(NAME) == []
+
+
+def test_empty_lines_in_a_class_list_mean_nobody(played):
+    text = moodle_sheet(CLASS).replace("\r\n", "\r\n,,,\r\n\r\n", 2)
+    write(played, text)
+    zipped(played.root / "in.zip", moodle_files(all_work(played), FILE))
+    assert played.run("collect", "T1", "in.zip", *LIST)[0] == 0
+    played.record_all()
+    assert len(exported(played)) >= 3
+
+
+def test_a_teams_list_that_lost_a_zero_credits_nobody_in_silence(played):
+    files = moodle_team("007", 77, FILE, work(played, ADA))
+    write(played, moodle_sheet(CLASS))
+    write(played, groups_sheet({"7": [ADA, BORIS]}), "groups.csv")
+    zipped(played.root / "in.zip", files)
+    status, out, _ = played.run(
+        "collect", "T1", "in.zip", *LIST, "--groups", "groups.csv"
+    )
+    assert (status, "007 (77) is not in the class list" in out) == (1, True)
+    assert f"Handed nothing in: {', '.join(s.email for s in CLASS)}" in out
+
+
 def test_canvas_gets_the_identity_and_the_changed_column_alone(played):
     write(played, canvas_sheet(CLASS, NAME).replace(",", ";"))
     zipped(played.root / "in.zip", canvas_files(played))
@@ -505,6 +534,12 @@ def test_a_kill_between_any_two_renames_loses_no_students_work(
         patch.setattr(shutil, "rmtree", lambda *_, **__: None)
         with contextlib.suppress(Killed):
             played.run("collect", "T1", "in.zip")
+    played.run(
+        "grade", "T1", "--student", "nobody"
+    )  # it cannot, and mends all the same
+    for student in CLASS:
+        now = (played.submitted(student.email) / FILE).read_bytes()
+        assert now in (old[student.email], new[student])
     status, _, _ = played.run("collect", "T1", "in.zip")
     assert status == 0
     for student in CLASS:

@@ -180,6 +180,31 @@ def test_work_that_is_newer_than_the_class_list_is_told(played):
     assert "boris@example.org: the class list tells no time for it" in out
 
 
+def test_a_minute_that_the_lms_rounds_is_in_time(played):
+    played.rules(DUE)
+    last = replace(ADA, received="Friday, 27 November 2026, 11:59 PM")
+    next_one = replace(BORIS, received="Saturday, 28 November 2026, 12:00 AM")
+    collect_moodle(played, [last, next_one])
+    played.record_all()
+    assert days(played) == {ADA.email: "", BORIS.email: "1"}
+
+
+def test_a_list_of_times_that_means_nobody_is_told(played):
+    """A spreadsheet turned the id 00123 into 123: the row would be for nobody."""
+    played.rules(DUE)
+    folder = played.root / "in" / "00123"
+    folder.mkdir(parents=True)
+    (folder / FILE).write_bytes(work(played, ADA))
+    (played.root / "list.csv").write_text("student\n00123\n")
+    (played.root / "times.csv").write_text("student,received\n123,2026-11-29T22:30\n")
+    status, out, _ = played.run(
+        *("collect", "T1", "in", "--roster", "list.csv", "--times", "times.csv")
+    )
+    assert status == 1
+    assert "123: the list of times has a row for it, and nobody is called so" in out
+    assert "00123: the class list tells no time for it" in out
+
+
 def right(played, student):
     return work(played, student)
 
