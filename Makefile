@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 DEMO := _build/demo
 CODE := $(shell find flowbook -name '*.py')
-PAGES := _config.yml _toc.yml $(shell find book -type f -not -path '*/__pycache__/*')
+PAGES := _config.yml _toc.yml $(shell find book flowbook/web -type f -not -path '*/__pycache__/*')
 NOTEBOOKS := $(shell find notebooks -name '*.ipynb')
 SOLUTIONS := $(shell find solutions -name '*.md')
 ASSIGNMENTS := $(notdir $(wildcard solutions/a*))
@@ -15,24 +15,37 @@ export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
 export MKL_NUM_THREADS = 1
 
-.PHONY: help demo book zip pdf book-solutions serve notebooks solutions test test-unit test-grading \
+.PHONY: help demo classes book zip pdf wheel book-solutions serve notebooks solutions test test-unit test-grading \
 	test-notebooks test-web test-gpu lint format bench lock clean
 
 help: ## explain the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' $(MAKEFILE_LIST) | column -t -s @
 
+# A .venv of another Python than the one asked for is made anew.
+VERSION = import sys; print("%d.%d" % sys.version_info[:2])
 $(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or newer was expected, and $(PYTHON) is" \
+		"$$($(PYTHON) --version 2>&1). Say which: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@.ci/system ensurepip=python3-venv
+	@if [ -x $(BIN)/python ] && [ "$$($(BIN)/python -c '$(VERSION)')" != \
+		"$$($(PYTHON) -c '$(VERSION)')" ]; then rm -rf .venv; fi
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing into .venv (about 180 packages; one to three minutes) ..."
 	@$(BIN)/pip install -q --disable-pip-version-check -r requirements.txt
 	@$(BIN)/pip install -q --disable-pip-version-check --no-deps -e .
 	@touch $@
 
-demo: _build/html/.done $(DEMO)/.done ## the book, the assignments and their graded classes
-	@echo; echo "The book:        file://$(CURDIR)/_build/html/index.html"
+demo: ## the book, the assignments and the graded class of A1
+	@test -e $(DEMO)/.first || echo "From nothing this takes six to ten minutes."
+	@$(MAKE) --no-print-directory $(READY)
 	@echo "The assignments: $(CURDIR)/notebooks/assignments"
-	@echo "A graded class:  file://$(CURDIR)/$(DEMO)/reports/a1_change_of_variables.html"
+	@$(MAKE) --no-print-directory $(DEMO)/.first
+	@echo "A graded class:  file://$(CURDIR)/$(DEMO)/reports/$(FIRST).html"
+	@$(MAKE) --no-print-directory _build/html/.done
+	@echo "The book:        file://$(CURDIR)/_build/html/index.html"
+
+classes: $(DEMO)/.done ## a graded class for every assignment, for the tests
 
 book: _build/html/.done ## build the book into _build/html, executing every chapter
 
@@ -48,9 +61,14 @@ _build/html/.done: _build/.code $(PAGES) $(NOTEBOOKS)
 
 # Another assignment makes another class: start from nothing. An honest cell takes some
 # seconds here, and each class has a loop without end.
-$(DEMO)/.done: $(GRADER) $(SOLUTIONS) | $(READY)
+FIRST := a1_change_of_variables
+$(DEMO)/.first: $(GRADER) $(SOLUTIONS) | $(READY)
 	@rm -rf $(DEMO)
-	@for name in $(ASSIGNMENTS); do \
+	@$(BIN)/autograder demo $(FIRST) --course $(DEMO) --cell-seconds 30
+	@touch $@
+
+$(DEMO)/.done: $(DEMO)/.first
+	@for name in $(filter-out $(FIRST),$(ASSIGNMENTS)); do \
 		$(BIN)/autograder demo $$name --course $(DEMO) --cell-seconds 30 || exit 1; \
 	done
 	@touch $@
@@ -65,6 +83,10 @@ pdf: book ## the built book on paper, printed by Chromium: _build/flowbook.pdf
 book-solutions: book ## the instructor's edition, solutions shown: _build/html-solutions
 	@$(BIN)/python -m tools.editions instructor
 
+wheel: $(READY) ## what students install, to be handed out: _build/wheel/flowbook_course-*.whl
+	@$(BIN)/pip wheel -q --disable-pip-version-check --no-deps -w _build/wheel .
+	@rm -rf build && ls _build/wheel/*.whl
+
 serve: book ## open the book at http://localhost:8000
 	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
 
@@ -76,11 +98,22 @@ _build/solutions/.done: $(SOLUTIONS) $(CODE) | $(READY)
 	@$(BIN)/python -m tools.notebooks --solutions _build/solutions --execute \
 		&& touch $@
 
-# What takes long is made side by side: each of them leaves a core idle at times.
+# At the end: what each phase took.
+PHASES := built test-unit test-grading test-notebooks test-web
 test: system lint ## everything, as CI does
+	@mkdir -p _build && : > _build/phases
+	@for phase in $(PHASES); do \
+		start=$$(date +%s); \
+		$(MAKE) --no-print-directory $$phase || exit 1; \
+		printf '%-16s %5d s\n' $$phase $$(($$(date +%s) - start)) >> _build/phases; \
+	done
+	@echo; cat _build/phases
+
+# What takes long is made side by side: each of them leaves a core idle at times.
+.PHONY: built
+built: $(READY)
 	@$(MAKE) --no-print-directory -j 3 --output-sync=target \
 		_build/html/.done $(DEMO)/.done _build/solutions/.done
-	@$(MAKE) --no-print-directory test-unit test-grading test-notebooks test-web
 
 .PHONY: system
 system:
@@ -124,7 +157,7 @@ bench: book ## measure; the tables in bench/README.md come from here
 	@for script in bench/*.py; do $(BIN)/python $$script || exit 1; done
 
 lock: $(READY) ## compile requirements.txt from pyproject.toml
-	@$(BIN)/pip-compile -q --extra book --extra grader --extra test --extra lock \
+	@$(BIN)/pip-compile -q --extra chapters --extra book --extra grader --extra test --extra lock \
 		--strip-extras --no-emit-index-url \
 		--no-emit-find-links --no-emit-trusted-host --no-annotate \
 		-o requirements.txt pyproject.toml && sed -i 's/^\(torch==[0-9.]*\)+cpu/\1/' requirements.txt

@@ -8,12 +8,12 @@ from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from autograder.course.folder import Course
-from autograder.engine.runner import Runner
 from autograder.model import CourseError, Limits
 from autograder.processes import GraderError
 from autograder.sandbox import Probe, tiers
 
 NEEDED = ("nbgrader", "nbclient", "ipykernel", "jupytext", "nh3", "tqdm")
+NEEDED += ("psutil", "sqlalchemy", "jinja2", "pillow", "numpy", "torch")
 LEAST_DISK = 1024**3
 INSTALL = "pip install -e '.[grader]'"
 
@@ -55,9 +55,16 @@ def kernel(course: Course) -> Check:
     notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
     limits = asdict(Limits(cell=30, notebook=60))
     request = {"notebook": notebook, "tests": {}, "limits": limits, "seed": 0}
-    runner = Runner()
+    try:
+        from autograder.engine.runner import Runner  # it loads what may be missing
+
+        runner = Runner()
+    except ImportError as error:
+        return Check("kernel", False, f"{error.name} is missing: {INSTALL}")
     try:
         answer = runner.run(request, limits["notebook"])
+    except ImportError as error:
+        return Check("kernel", False, f"{error.name} is missing: {INSTALL}")
     except GraderError as error:
         return Check("kernel", False, f"{error}; {INSTALL}")
     except CourseError as error:

@@ -90,6 +90,10 @@ class Result:
     tier: str = ""  # of the sandbox in which it ran
     mode: str = ""  # "warm" or "fresh" processes
     cpu: float = 0.0  # seconds of processor time
+    note: str | None = None  # the collector's word
+    exam: str = ""  # the exam's key
+    content: str = ""  # the submission's key
+    ran_out: dict[str, float] | None = None  # the limits, if one of them was met
 
     @property
     def points(self) -> float:

@@ -5,8 +5,6 @@ import os
 import sys
 from pathlib import Path
 
-import psutil
-
 # What a process may know of the instructor's environment; the rest is dropped.
 KEPT = (
     "PATH",
@@ -56,6 +54,8 @@ def import_less() -> None:
 
 def kill_tree(pid: int, itself: bool = True) -> None:
     """Kill a process's descendants until there are none, and then the process."""
+    import psutil  # the doctor says when it is missing
+
     with contextlib.suppress(psutil.NoSuchProcess):
         top = psutil.Process(pid)
         for _ in range(100):  # a fork bomb makes new ones while it is killed

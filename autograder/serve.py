@@ -32,12 +32,18 @@ POLICY = "; ".join(
         "img-src 'self' data:",
         "font-src 'self' data:",
         "frame-ancestors 'none'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "object-src 'none'",
     )
 )
 REFUSED = (
     r"/formgrader/api/(?:assignment|submission)/.+/(?:assign|unrelease|release|collect"
     r"|generate_feedback|release_feedback|autograde)",
     r"/api/(?:kernels|sessions|terminals)(?:/.*)?",
+    # What a student handed in, as a page or a script of this very origin.
+    r"/(?:files|view|nbconvert)/.*",
+    r"/formgrader/submissions/[^/]+/(?!(?:next|prev)(?:_incorrect)?$).+",
 )
 SETTINGS = """
 c = get_config()
@@ -62,11 +68,24 @@ const hub = {
 };
 window.MathJax = {
   Hub: hub,
-  tex: { inlineMath: [["$", "$"], ["\\(", "\\)"]], processEscapes: true, tags: "ams" },
+  // TeX is a student's: no extension that makes links, styles or HTML, or loads one.
+  tex: {
+    inlineMath: [["$", "$"], ["\\(", "\\)"]],
+    processEscapes: true,
+    tags: "ams",
+    packages: { "[-]": ["html", "autoload", "require"] },
+  },
   startup: {
     ready() {
       MathJax.Hub = hub;
       MathJax.startup.defaultReady();
+      // \mmlToken sets these without an extension.
+      const bare = (node) =>
+        ["href", "style", "class", "id"].forEach((name) => {
+          if (node.attributes) delete node.attributes.getAllAttributes()[name];
+        });
+      for (const input of MathJax.startup.document.inputJax)
+        input.postFilters.add(({ data }) => (data.root || data).walkTree(bare), 1);
       MathJax.startup.promise.then(hub.end);
     },
   },

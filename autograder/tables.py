@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -48,6 +48,14 @@ class Table:
             rows[row] += [""] * (column + 1 - len(rows[row]))
             rows[row][column] = text
         return replace(self, rows=rows)
+
+    def for_importer(self, columns: Sequence[int]) -> "Table":
+        """These columns alone, with the commas that an importer expects.
+
+        A spreadsheet may have saved the list with semicolons.
+        """
+        rows = [[row[c] if c < len(row) else "" for c in columns] for row in self.rows]
+        return replace(self, rows=rows, delimiter=",")
 
     def to_bytes(self) -> bytes:
         """The file, in the encoding and with the delimiter that it came with."""

@@ -35,7 +35,8 @@ from pathlib import Path
 
 import psutil
 
-from autograder.assignment.exam import MARKER, grade_id, is_test, read_exam, read_source
+from autograder.assignment.cells import grade_id, is_test
+from autograder.assignment.exam import MARKER, read_exam, read_source
 from autograder.collect.collect import collect_class
 from autograder.course.folder import Course, own_tools_on_path, write_whole
 from autograder.demo.students import Stories

@@ -1,8 +1,8 @@
-"""Figures that move in the book's pages: a still picture, and the numbers behind it.
+"""Figures that move: a still picture, and the numbers behind it.
 
-A chapter gives what it has just computed, trained weights and points; the page's small
-scripts in book/_static/interactive/ evaluate the same formulas in the browser. Where
-nothing can move, in a notebook, in print, without scripts, the still picture is shown.
+A chapter gives what it has just computed, trained weights and points; the small scripts
+in web/interactive/ evaluate the same formulas in the browser, on a page of the book and
+in a running notebook. In print and without scripts the still picture is shown.
 """
 
 import json
@@ -21,6 +21,7 @@ from flowbook.coupling import (
     SplineCoupling,
 )
 from flowbook.elementwise import ElementwiseAffine
+from flowbook.figure_scripts import for_notebook
 from flowbook.flow import Flow, Layer
 from flowbook.latent import VAE
 from flowbook.likelihoods import DiscretizedLogistic
@@ -32,7 +33,7 @@ Data = dict[str, Any]
 
 
 class InteractiveFigure:
-    """A figure that moves in the book, and stands still everywhere else.
+    """A figure that moves where scripts run, and stands still everywhere else.
 
     `kind` names the script, `data` is what it reads, as JSON; `still` is the picture.
     """
@@ -43,14 +44,15 @@ class InteractiveFigure:
     def _repr_mimebundle_(
         self, include: object = None, exclude: object = None
     ) -> tuple[dict[str, str], dict[str, dict[str, int]]]:
-        """Return the still picture, and HTML that holds it together with the data."""
+        """Return the still picture, and HTML with it, the data and the scripts."""
         bundle, metadata = self.still._repr_mimebundle_()
         size = "".join(f' {k}="{v}"' for k, v in metadata["image/png"].items())
         # A data address, because a notebook keeps no files. The page's extension
         # replaces the whole tag by the SVG, with the alternative text of the cell.
         picture = f"data:image/png;base64,{bundle['image/png']}"
         still = f'<img class="still" alt="A still picture"{size} src="{picture}">'
-        return {**bundle, "text/html": self.to_html(still)}, metadata
+        html = self.to_html(still) + for_notebook(self.kind)
+        return {**bundle, "text/html": html}, metadata
 
     def to_html(self, still: str) -> str:
         """Return the element that the script of this kind brings to life."""

@@ -2,9 +2,11 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
+from autograder.assignment.cells import handed_out_mark, nbgrader_of
 from autograder.assignment.exam import Exam, exam_from_bytes, read_exam
 from autograder.course.folder import Course, write_whole
 
@@ -16,6 +18,12 @@ def released_exam(course: Course, assignment: str) -> Exam:
 
     It is read from exams/ when neither the source nor what reads it has changed.
     """
+    exam = exam_of_source(course, assignment)
+    return replace(exam, handed_out=handed_out(course, assignment))
+
+
+def exam_of_source(course: Course, assignment: str) -> Exam:
+    """The same without the marks of earlier releases."""
     source = course.source(assignment)
     made_from = fingerprint(source)
     path = course.root / "exams" / f"{assignment}.json"
@@ -29,6 +37,38 @@ def released_exam(course: Course, assignment: str) -> Exam:
     kept = {"made_from": made_from, "exam": exam.to_bytes().decode("utf-8")}
     write_whole(path, json.dumps(kept).encode("utf-8"))
     return exam
+
+
+def handed_out(course: Course, assignment: str) -> frozenset[str]:
+    """The marks of the cells of all releases so far; none where none was noted."""
+    try:
+        found = json.loads(marks_path(course, assignment).read_text("utf-8"))
+    except (FileNotFoundError, ValueError):
+        return frozenset()
+    marks = found if isinstance(found, list) else []
+    return frozenset(mark for mark in marks if isinstance(mark, str))
+
+
+def note_handed_out(course: Course, assignment: str) -> None:
+    """Add the cells of the release that lies in the course to those handed out.
+
+    Each has two marks: its text's, and the checksum that nbgrader wrote into it.
+    """
+    try:
+        cells = json.loads(course.release(assignment).read_text("utf-8"))["cells"]
+    except (FileNotFoundError, ValueError):
+        return
+    marks = {handed_out_mark(cell) for cell in cells}
+    marks |= {nbgrader_of(cell).get("checksum") for cell in cells} - {None}
+    known = handed_out(course, assignment)
+    if not marks <= known:
+        text = json.dumps(sorted(marks | known), indent=0)
+        write_whole(marks_path(course, assignment), text.encode("utf-8"))
+
+
+def marks_path(course: Course, assignment: str) -> Path:
+    """Where the marks of an assignment's releases are kept."""
+    return course.root / "handed_out" / f"{assignment}.json"
 
 
 def fingerprint(source: Path) -> str:

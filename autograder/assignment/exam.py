@@ -4,14 +4,22 @@ import ast
 import hashlib
 import json
 import logging
-import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, fields
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
+from autograder.assignment.cells import (
+    grade_id,
+    is_answer,
+    is_manual,
+    is_positive,
+    is_test,
+    nbgrader_of,
+    points,
+)
 from autograder.model import CourseError
 
 KERNELSPEC = {
@@ -29,12 +37,14 @@ class Exam:
     """What a submission is judged by: plain data, without any solution.
 
     `release` is the handed-out notebook as JSON text. `tests` holds, for each test
-    cell, its full source: the visible checks and the hidden ones.
+    cell, its full source: the visible checks and the hidden ones. `handed_out` are the
+    marks of the cells of earlier releases: a submission may begin from one of them.
     """
 
     assignment: str
     release: str
     tests: Mapping[str, str]
+    handed_out: Collection[str] = frozenset()
 
     @property
     def key(self) -> str:
@@ -45,7 +55,8 @@ class Exam:
     def to_bytes(self) -> bytes:
         """The exam as JSON; `exam_from_bytes` gives back an equal one."""
         plain = {each.name: getattr(self, each.name) for each in fields(self)}
-        return json.dumps(plain | {"tests": dict(self.tests)}).encode("utf-8")
+        plain |= {"tests": dict(self.tests), "handed_out": sorted(self.handed_out)}
+        return json.dumps(plain).encode("utf-8")
 
     @cached_property
     def cells(self) -> list[dict[str, Any]]:
@@ -61,41 +72,8 @@ class Exam:
 @lru_cache(maxsize=2)
 def exam_from_bytes(data: bytes) -> Exam:
     """Read what `Exam.to_bytes` wrote."""
-    return Exam(**json.loads(data))
-
-
-def nbgrader_of(cell: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The nbgrader part of a cell's metadata; empty when there is none."""
-    return cell["metadata"].get("nbgrader", {})
-
-
-def grade_id(cell: Mapping[str, Any]) -> str | None:
-    """nbgrader's name of a cell; None for a cell that it does not know."""
-    return nbgrader_of(cell).get("grade_id")
-
-
-def is_answer(cell: Mapping[str, Any]) -> bool:
-    """Whether a student writes in this cell."""
-    return bool(nbgrader_of(cell).get("solution"))
-
-
-def is_test(cell: Mapping[str, Any]) -> bool:
-    """Whether running this cell decides its points."""
-    meta = nbgrader_of(cell)
-    return bool(meta.get("grade")) and not meta.get("solution")
-
-
-def is_manual(cell: Mapping[str, Any]) -> bool:
-    """Whether a person gives the points of this cell."""
-    meta = nbgrader_of(cell)
-    return bool(meta.get("task") or (meta.get("grade") and meta.get("solution")))
-
-
-def points(cell: Mapping[str, Any]) -> float | None:
-    """The points of a graded cell; None for a cell without points."""
-    if not (is_test(cell) or is_manual(cell)):
-        return None
-    return float(nbgrader_of(cell)["points"])
+    plain = json.loads(data)
+    return Exam(**plain | {"handed_out": frozenset(plain.get("handed_out", ()))})
 
 
 def read_source(source: Path) -> Any:
@@ -211,11 +189,6 @@ def check_metadata(source: Path, cells: list[Any]) -> None:
             raise CourseError(
                 f"{source}: the cell '{name}' needs points above 0, not {worth!r}."
             )
-
-
-def is_positive(number: object) -> bool:
-    """Whether this is a finite number above 0."""
-    return isinstance(number, (int, float)) and 0 < number < math.inf
 
 
 def write_notebook(notebook: Any) -> bytes:

@@ -21,9 +21,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from autograder.assignment.exam import Exam, grade_id
+from autograder.assignment.cells import grade_id, is_seed_cell, seeded
+from autograder.assignment.exam import Exam
 from autograder.course.folder import Course, write_whole
-from autograder.engine.prepare import is_seed_cell, seeded
 from autograder.model import CourseError
 
 SECRET = ".secret"

@@ -4,6 +4,7 @@ import ast
 import builtins
 import contextlib
 import io
+import math
 import random
 import types
 import warnings
@@ -31,6 +32,7 @@ class TestRun:
     """How a test cell ended: ok, error, time (no answer in time), died.
 
     `line` is that of the cell's statement at which an exception stopped it, from 1.
+    `value` is the number that the cell ends in, for a part of its points.
     """
 
     __test__ = False  # it is no test of pytest's
@@ -39,6 +41,7 @@ class TestRun:
     name: str = ""  # of the exception
     text: str = ""  # of the exception, plain
     line: int | None = None
+    value: float | None = None
 
 
 class Moment:
@@ -98,11 +101,13 @@ def attempt(source: str, namespace: dict[str, Any], student: Student) -> TestRun
             for name in names_needed(tree, names_in(code))
             if name not in namespace and not hasattr(builtins, name)
         ]
+        last = take_last_expression(tree)
         with quiet():
             fetched = student.fetch_all(lacking)
             namespace.update(fetched)
-            exec(code, namespace)
-        run = TestRun("ok")
+            exec(compile(tree, FILE, "exec", dont_inherit=True), namespace)
+            value = number(eval(last, namespace)) if last else None
+        run = TestRun("ok", value=value)
     except (Exception, SystemExit, ChannelError) as error:
         run = failed(error)
     finally:
@@ -112,6 +117,30 @@ def attempt(source: str, namespace: dict[str, Any], student: Student) -> TestRun
             if name in namespace and namespace[name] is value:
                 del namespace[name]
     return lost(student) or run
+
+
+def take_last_expression(tree: ast.Module) -> types.CodeType | None:
+    """Cut off the expression that a cell ends in, compiled; None when it has none."""
+    if not (tree.body and isinstance(tree.body[-1], ast.Expr)):
+        return None
+    last = ast.Expression(tree.body.pop().value)
+    return compile(last, FILE, "eval", dont_inherit=True)
+
+
+def number(value: Any) -> float | None:
+    """A plain number, or an array or tensor of one, as a float; None for all else.
+
+    What is no finite number is no points.
+    """
+    if isinstance(value, (np.ndarray, np.generic, torch.Tensor)):
+        whole = value.ndim == 0 and not isinstance(value, np.bool_)
+        value = value.item() if whole else None
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else 0.0
+    except OverflowError:
+        return 0.0
 
 
 def names_in(code: types.CodeType) -> set[str]:

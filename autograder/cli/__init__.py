@@ -4,8 +4,12 @@
 """
 
 import argparse
+import errno
+import signal
 import sys
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +19,9 @@ from autograder.course.folder import Course
 from autograder.model import CourseError
 from autograder.processes import import_less
 
+AGAIN = "what was finished is kept; the same command continues"
+DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM}
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return its status."""
@@ -23,15 +30,52 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.db:
         options.course = replace(options.course, db_url=options.db)
     try:
-        return options.run(options)
+        with told_to_stop():
+            return options.run(options)
     except CourseError as error:
         print(f"autograder: {error}", file=sys.stderr)
-    except KeyboardInterrupt:
-        again = "what was finished is kept; the same command continues"
-        print(f"autograder: stopped: {again}.", file=sys.stderr)
+    except KeyboardInterrupt as stop:
+        by = f" by {stop.args[0]}" if stop.args else ""
+        print(f"autograder: stopped{by}: {AGAIN}.", file=sys.stderr)
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output, such as `head`, has gone
+    except Exception as error:
+        what = of_the_machine(error)
+        if what is None:
+            raise
+        print(f"autograder: {what}: {AGAIN}.", file=sys.stderr)
     return COULD_NOT
+
+
+@contextmanager
+def told_to_stop() -> Iterator[None]:
+    """Take SIGTERM and SIGHUP for what Ctrl-C is; `nohup` keeps SIGHUP away."""
+
+    def stop(number: int, frame: object) -> None:
+        raise KeyboardInterrupt(signal.Signals(number).name)
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) is signal.SIG_DFL:
+                before[number] = signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def of_the_machine(error: Exception) -> str | None:
+    """A full disk, a locked or read-only gradebook in words; None for another error."""
+    if isinstance(error, OSError) and error.errno in DISK:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror}"
+    loaded = sys.modules.get("sqlalchemy.exc")  # else no gradebook was opened
+    if loaded and isinstance(error, (loaded.OperationalError, loaded.InterfaceError)):
+        why = str(error.orig or error).strip().split("\n")[0]
+        return f"the gradebook cannot be read or written: {why}"
+    return None
 
 
 def parser() -> argparse.ArgumentParser:

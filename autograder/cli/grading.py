@@ -39,6 +39,7 @@ def add_grade(command: Command) -> None:
 
 def run_grade(options: argparse.Namespace) -> int:
     from autograder.grade.grade import grade_class
+    from autograder.lms.class_list import unknown_names
 
     graded = grade_class(
         options.assignment,
@@ -55,8 +56,9 @@ def run_grade(options: argparse.Namespace) -> int:
     assignment, students = graded[0].assignment, {each.student for each in graded}
     del graded  # the notebooks of a whole class
     rows = summary(options.course, assignment, students)
-    show(options, rows, table(options.course, rows))
-    return LOOK if any(row["look"] for row in rows) else DONE
+    unknown = unknown_names(options.course, assignment)
+    show(options, rows, "\n".join([*unknown, table(options.course, rows)]))
+    return LOOK if unknown or any(row["look"] for row in rows) else DONE
 
 
 def add_pages(command: Command) -> None:

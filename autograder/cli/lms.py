@@ -1,10 +1,13 @@
 """The commands that talk with a learning management system: collect and export."""
 
 import argparse
+import sys
 from dataclasses import asdict
 from pathlib import Path
 
 from autograder.cli.frame import DONE, LOOK, Command, assignment_of, show
+from autograder.course.folder import Course
+from autograder.model import CourseError
 
 
 def add_collect(command: Command) -> None:
@@ -32,10 +35,20 @@ def add_collect(command: Command) -> None:
         help="a list with the columns “student” and “received”, where the LMS's files "
         "hold no times",
     )
+    made.add_argument(
+        "--groups",
+        type=Path,
+        metavar="CSV",
+        help="who hands in together: a list with the columns “student” and “group”, or "
+        "Canvas's of a group set; each submission counts for the whole team",
+    )
+    said = "take files that are called as another assignment's without asking"
+    made.add_argument("--anyway", action="store_true", help=said)
 
 
 def run_collect(options: argparse.Namespace) -> int:
     from autograder.collect.collect import collect_class
+    from autograder.lms.class_list import absent, unknown_names
 
     items = collect_class(
         options.course,
@@ -43,15 +56,40 @@ def run_collect(options: argparse.Namespace) -> int:
         options.source,
         options.roster,
         options.times,
+        options.groups,
+        (lambda question: True) if options.anyway else asked,
     )
+    course, assignment = options.course, assignment_of(options)
     problems = [item for item in items if item.problem]
-    lines = [f"{item.student}: {item.problem}" for item in problems]
+    unknown = unknown_names(course, assignment)
+    lines = [f"{item.student}: {item.problem}" for item in problems] + unknown
     good = sum(item.filename is not None for item in items)
     late = sum(item.late for item in items)
     marked = f" {late} are marked as late." if late else ""
     lines.append(f"Collected {good} of {len(items)} submissions.{marked}")
+    if missing := absent(course, assignment):
+        lines.append(f"Handed nothing in: {', '.join(missing)}")
     show(options, [asdict(item) for item in items], "\n".join(lines))
-    return LOOK if problems else DONE
+    return LOOK if problems or unknown else DONE
+
+
+def must_know_names(course: Course, assignment: str) -> None:
+    """CourseError where the course file names a student who is not in the class.
+
+    An extension under a misspelt id would be charged as late.
+    """
+    from autograder.lms.class_list import unknown_names
+
+    if unknown := unknown_names(course, assignment):
+        raise CourseError(f"{'; '.join(unknown)}.")
+
+
+def asked(question: str) -> bool:
+    """The answer of the person at the terminal; no, where nobody sits there."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def add_export(command: Command) -> None:
@@ -80,6 +118,8 @@ def add_export(command: Command) -> None:
         action="store_true",
         help="turn the scores into the LMS's maximum where it differs",
     )
+    said = "send the points so far of those who wait for a person, and name them"
+    made.add_argument("--partial", action="store_true", help=said)
     made.add_argument(
         "--exporter", metavar="CLASS", help="another exporter of nbgrader's kind"
     )
@@ -87,6 +127,7 @@ def add_export(command: Command) -> None:
 
 def run_export(options: argparse.Namespace) -> int:
     assignment = assignment_of(options)
+    must_know_names(options.course, assignment)
     reports = options.course.root / "reports"
     path = options.output or reports / file_name(assignment, options.to)
     if options.to in ("canvas", "moodle"):
@@ -116,12 +157,15 @@ def run_send_back(options: argparse.Namespace, assignment: str, path: Path) -> i
         options.roster,
         options.column,
         options.scale,
+        options.partial,
     )
     lines = list(sent.problems)
     if sent.absent:
         lines.append(f"Handed nothing in, left as they were: {', '.join(sent.absent)}")
-    lines.append(f"Wrote {sent.written} scores into {path}")
-    show(options, asdict(sent) | {"path": str(path)}, "\n".join(lines))
+    where = ", ".join(map(str, sent.paths))
+    lines.append(f"Wrote {sent.written} scores into {where}")
+    data = asdict(sent) | {"path": str(path), "paths": [str(p) for p in sent.paths]}
+    show(options, data, "\n".join(lines))
     return LOOK if sent.problems else DONE
 
 

@@ -1,26 +1,40 @@
 """Take a class's submissions in: one private copy for each student.
 
 They come as a folder, or as the zip file that Canvas or Moodle gives. Each bad item is
-a line of its own and stops nothing else. Links are never followed.
+a line of its own and stops nothing else. Links are never followed. Every attempt is
+kept; which one counts is a setting.
 """
 
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from autograder.archives import Found, printable
 from autograder.collect.choose_file import pick
 from autograder.collect.downloads import files_in, read_plainly, tops_of
-from autograder.course.folder import Course, write_whole
-from autograder.course.settings import settings
-from autograder.course.submitted import NOTE, Note, read_note, received, store
+from autograder.collect.other_assignment import must_be_of
+from autograder.course.attempts import attempts, counted, keep, place, placed
+from autograder.course.folder import Course, alone
+from autograder.course.settings import Settings, settings
+from autograder.course.submitted import NOTE, Note, arrival, note_in, recover
 from autograder.course.times import read_time
-from autograder.lms.base import Handed, Roster
-from autograder.lms.registry import kept_roster, read_roster, recognise
+from autograder.lms.base import Handed, Person, agree
+from autograder.lms.class_list import ClassList, class_list, keep_roster
+from autograder.lms.groups import Groups, groups_of
+from autograder.lms.moodle import NO_GROUP
+from autograder.lms.registry import read_roster, recognise
 from autograder.model import CourseError, Submission
 
 __all__ = ["NOTE", "Collected", "collect_class", "read_submission"]
 COPY = re.compile(r"-\d+(?=\.[^.]+$)")  # Canvas adds -1 to a file handed in again
+NAME_BYTES = 180  # of a file's name, before its ending
+DRAFT = "a draft, which the student has not submitted; not collected"
+NO_TIME = (
+    "the class list tells no time for it, and it counts as in time: if it was handed "
+    "in after you downloaded the list, download that again"
+)
+NOBODY = "the list of times has a row for it, and nobody is called so"
 STUDENT = re.compile(r"\w[\w.@+ -]{0,127}")
 
 
@@ -45,39 +59,40 @@ def collect_class(
     source: Path,
     roster: Path | None = None,
     times: Path | None = None,
+    groups: Path | None = None,
+    sure: Callable[[str], bool] = lambda question: False,
 ) -> list[Collected]:
     """Copy submissions into submitted/STUDENT/ASSIGNMENT/; return what became of each.
 
     `source` is a zip file as Canvas or Moodle gives it, or a folder: that zip unpacked,
-    or one subfolder a student, or files STUDENT.ipynb. `roster` is the class list, and
-    turns the LMS's numbers into the students' ids; a copy of it is kept for the
-    export. `times` is a list with the columns `student` and `received`. A student
-    without a usable file is collected too, with the reason. Collecting again replaces
-    what the student had handed in before. Raises CourseError when there is nothing.
+    nbgrader's own tree, one subfolder a student, or files STUDENT.ipynb. `roster` is
+    the class list, and turns the LMS's numbers into the students' ids; a copy of it is
+    kept for the export. `times` is a list with the columns `student` and `received`,
+    `groups` one with `student` and `group`. A student without a usable file is
+    collected too, with the reason. What was handed in before is kept as an earlier
+    attempt. `sure` is asked before files of another assignment are taken for this one.
+    Raises CourseError when there is nothing, or another command is at work.
     """
     assignment = course.resolve(name)
+    rules = settings(course)
     people = class_list(course, assignment, roster)
-    clock = read_roster(times) if times is not None else people
-    collector = Collector(course, assignment, people, clock)
-    with tops_of(Path(source), assignment) as (tops, bad):
+    clock = ClassList([read_roster(times)]) if times is not None else people
+    teams = groups_of(people, groups)
+    with alone(course, assignment), tops_of(Path(source)) as (tops, bad):
+        recover(course)
+        collector = Collector(course, assignment, rules, people, clock, teams)
         strays = [Collected(name, None, problem) for name, problem in bad.items()]
-        handed = recognise(tops, people.names if people else {})
+        handed = recognise(tops, people.names if people else {}, assignment)
         if not handed and not strays:
             raise CourseError(
                 f"{source}: it holds no student's folder and no notebook."
             )
-        collected = [collector.collect(each) for each in handed]
-    if roster is not None:
-        write_whole(kept_roster(course, assignment), people.table.to_bytes())
+        must_be_of(course, assignment, handed, source, sure)
+        collected = [item for each in handed for item in collector.collect(each)]
+        strays += collector.times_of_nobody()
+        if roster is not None:
+            keep_roster(course, assignment, people.sections[0])
     return collected + strays
-
-
-def class_list(course: Course, assignment: str, given: Path | None) -> Roster | None:
-    """The class list that is given, or the one of the last time; None without any."""
-    kept = kept_roster(course, assignment)
-    if given is None and not kept.is_file():
-        return None
-    return read_roster(given or kept)
 
 
 @dataclass
@@ -86,15 +101,60 @@ class Collector:
 
     course: Course
     assignment: str
-    people: Roster | None
-    clock: Roster | None
+    rules: Settings
+    people: ClassList | None
+    clock: ClassList | None
+    teams: Groups | None
 
     def __post_init__(self) -> None:
         self.taken: set[str] = set()
 
-    def collect(self, handed: Handed) -> Collected:
+    def collect(self, handed: Handed) -> list[Collected]:
+        """Copy what one student, or one team, handed in."""
+        if handed.stray:
+            return [Collected(handed.name, None, handed.problem)]
+        person = self.people and self.people.find(handed.lms_id, handed.name)
+        team = self.team_of(handed, person)
+        if team:
+            return [self.take(handed, each.student, each, None) for each in team]
+        own = handed.lms_id or handed.name
+        wrong = self.disagrees(handed, person)
+        if wrong is not None:
+            return [Collected(own, None, wrong)]
+        if person is not None:
+            before = self.collected_before(own, person.student)
+            return [self.take(handed, person.student, person, before)]
+        unknown = None
+        if self.people is not None and not (handed.problem and not handed.lms_id):
+            where = self.people.files
+            unknown = f"{handed.name} ({own}) is not in the class list {where}"
+        return [self.take(handed, own, None, unknown)]
+
+    def team_of(self, handed: Handed, person: Person | None) -> Sequence[Person]:
+        """All who handed this in together; nobody for a student's own work."""
+        if self.teams is None:
+            return ()
+        team = self.teams.of(handed.name)
+        if not team and handed.lms_id is None and handed.name == NO_GROUP:
+            return self.teams.alone
+        if not team and person is not None and self.teams.given:
+            return self.teams.with_member(person)
+        return team
+
+    def disagrees(self, handed: Handed, person: Person | None) -> str | None:
+        """Why number and name cannot both be right; None where they may be."""
+        if person is None or handed.lms_id is None or agree(handed.name, person.name):
+            return None
+        return (
+            f"“{handed.name}” has the number {handed.lms_id}, which is that of "
+            f"{person.name} in the class list; not collected. For teams give a list "
+            "with the columns student and group: --groups FILE."
+        )
+
+    def take(
+        self, handed: Handed, student: str, person: Person | None, unknown: str | None
+    ) -> Collected:
         """Copy the one file that will be graded; a problem is recorded in its place."""
-        student, unknown = self.student_of(handed)
         if not STUDENT.fullmatch(student):
             problem = handed.problem or "its name is not usable as a student's id"
             return Collected(student, None, problem)
@@ -103,29 +163,38 @@ class Collector:
                 student, None, "this student is there twice; kept the first"
             )
         self.taken.add(student.casefold())
+        if person is not None and person.draft:
+            return Collected(student, None, DRAFT)
         filename, content, problem = self.file_of(handed)
-        when, unclear = self.received(student, handed)
-        problems = [each for each in (problem, unknown, unclear) if each]
+        when, unclear = self.received(student, person, handed)
+        problems = [each for each in (problem, unknown) if each]
         note = Note(
-            filename and printable(filename),
+            filename and short_enough(printable(filename)),
             "; ".join(problems) or None,
             when,
             handed.late,
-            handed.lms_id,
+            person.lms_id if person and handed.lms_id else handed.lms_id,
+            person.called if person else (),
         )
-        store(self.course, self.assignment, student, note, content)
-        return Collected(student, note.filename, note.problem, when, handed.late)
+        self.keep(student, note, content)
+        looks = [*problems, unclear, self.extended(student, person)]
+        said = "; ".join(filter(None, looks)) or None
+        return Collected(student, note.filename, said, when, handed.late)
 
-    def student_of(self, handed: Handed) -> tuple[str, str | None]:
-        """The student's id, and what is wrong when the class list does not tell."""
-        own = handed.lms_id or handed.name
-        if self.people is None or (handed.problem and handed.lms_id is None):
-            return own, None
-        person = self.people.find(handed.lms_id, handed.name)
-        if person is None:
-            where = self.people.table.path.name
-            return own, f"{handed.name} ({own}) is not in the class list {where}"
-        return person.student, self.collected_before(own, person.student)
+    def keep(self, student: str, note: Note, content: bytes) -> None:
+        """Keep an attempt, and have the one that counts where it is graded.
+
+        The best is known only when all are graded: until then the one stays that was
+        there, and the first stands in for a student who had none.
+        """
+        name = self.assignment
+        number = keep(self.course, name, student, note, content, self.rules.zone)
+        known = attempts(self.course, name, student)
+        counts = counted(known, self.rules, {})
+        if counts is None:
+            now = placed(self.course, name, student)
+            counts = now if now in known else number
+        place(self.course, name, student, counts)
 
     def collected_before(self, own: str, student: str) -> str | None:
         """What to do when the same student was taken in under the LMS's number."""
@@ -157,33 +226,69 @@ class Collector:
             return f"{self.assignment}{PurePosixPath(name).suffix}"
         return chosen.name
 
-    def received(self, student: str, handed: Handed) -> tuple[str | None, str | None]:
-        """The LMS's time, or what is wrong with it."""
-        person = self.clock and (
-            self.clock.find(None, student)
-            or self.clock.find(None, handed.lms_id or handed.name)
-        )
-        if not person or person.received is None:
-            return None, None
+    def received(
+        self, student: str, person: Person | None, handed: Handed
+    ) -> tuple[str | None, str | None]:
+        """The LMS's text for the time, and what is wrong with it."""
+        if self.clock is not self.people or person is None:
+            person = self.clock and (
+                self.clock.find(None, student)
+                or self.clock.find(None, handed.lms_id or handed.name)
+            )
+        text = (person and person.received) or handed.received
+        if text is None:
+            known = self.clock is not None and self.clock.has_times
+            expected = self.clock is not self.people or (known and person is not None)
+            return None, NO_TIME if expected and not handed.problem else None
         try:
-            return read_time(
-                person.received, settings(self.course).zone
-            ).isoformat(), None
+            read_time(text, self.rules.zone)
         except ValueError as error:
-            return None, str(error)
+            return text, str(error)
+        return text, None
+
+    def times_of_nobody(self) -> list[Collected]:
+        """Rows of a list of times that mean no student: a slip, or a lost zero."""
+        if self.clock is self.people or self.clock is None:
+            return []
+        return [
+            Collected(row.student, None, NOBODY)
+            for row in self.clock.people
+            if row.received is not None
+            and row.student.casefold() not in self.taken
+            and not (self.people and self.people.find(None, row.student))
+        ]
+
+    def extended(self, student: str, person: Person | None) -> str | None:
+        """What the LMS says of a later date that the course file does not know."""
+        if person is None or person.said is None:
+            return None
+        plain = self.rules.due_for(self.assignment)
+        own = self.rules.due_for(self.assignment, student, *person.called)
+        if plain is None or own != plain:
+            return None
+        return f"the LMS says “{person.said}”; write it under [extensions]"
+
+
+def short_enough(name: str) -> str:
+    """A file's name that a file system takes: 255 bytes are the most; the end stays."""
+    suffix = PurePosixPath(name).suffix[:20]
+    stem = name.removesuffix(suffix).encode("utf-8")[:NAME_BYTES]
+    return stem.decode("utf-8", "ignore") + suffix
 
 
 def read_submission(
-    course: Course, assignment: str, student: str
+    course: Course, assignment: str, student: str, folder: Path | None = None
 ) -> tuple[Submission, str | None]:
     """What one student handed in, and the collector's word on it.
 
     A folder that nbgrader or a person filled works too. A folder without a usable
-    file gives empty content and the reason.
+    file gives empty content and the reason. `folder` is an attempt's; by default that
+    of the attempt that counts.
     """
-    folder = course.submitted(assignment, student)
-    note = read_note(course, assignment, student)
-    when, _ = received(course, assignment, student)
+    folder = folder or course.submitted(assignment, student)
+    note = note_in(folder)
+    came = arrival(folder, settings(course).zone)
+    when = came.time and came.time.isoformat()
     try:
         if note is not None and note.filename is not None:
             name = Path(note.filename).name

@@ -4,7 +4,7 @@ import os
 import stat
 import unicodedata
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -15,22 +15,23 @@ from autograder.archives import (
     MAX_FILES,
     SKIPPED,
     Found,
+    entry_name,
     opened_zip,
     printable,
+    read_entry,
     zip_files,
 )
 from autograder.judge.read_file import MAX_BYTES
 from autograder.lms.base import Top
-from autograder.lms.moodle import NAME as MOODLE
+from autograder.lms.nbgrader import TIME
 from autograder.model import CourseError
 
 MAX_DEPTH = 3
+SMALL_TEXT = 1_000  # bytes of a file that holds a time
 
 
 @contextmanager
-def tops_of(
-    source: Path, assignment: str
-) -> Iterator[tuple[list[Top], dict[str, str]]]:
+def tops_of(source: Path) -> Iterator[tuple[list[Top], dict[str, str]]]:
     """What lies at the top of a folder or zip file, and the entries with bad paths."""
     if source.is_dir():
         yield folder_tops(source), {}
@@ -40,7 +41,7 @@ def tops_of(
         except ValueError as error:
             raise CourseError(f"{source}: {error}.") from error
         with archive:
-            yield zip_tops(archive, assignment)
+            yield zip_tops(archive)
     elif source.is_file() and source.suffix.lower() == ".zip":
         raise CourseError(f"{source}: not a whole zip file; download it again.")
     else:
@@ -56,37 +57,84 @@ def folder_tops(folder: Path) -> list[Top]:
     for path in sorted(folder.iterdir()):
         if path.name.startswith(".") or path.name in SKIPPED:
             continue
-        is_folder = path.is_dir() and not path.is_symlink()
-        get = partial(files_in, path) if is_folder else partial(file_alone, path)
-        tops.append(Top(normal(path.name), is_folder, get))
+        if path.is_dir() and not path.is_symlink():
+            top = Top(
+                normal(path.name),
+                True,
+                partial(files_in, path),
+                partial(tops_inside, path),
+                partial(small_text, path),
+            )
+        else:
+            top = Top(normal(path.name), False, partial(file_alone, path))
+        tops.append(top)
     return tops
 
 
-def zip_tops(
-    archive: zipfile.ZipFile, assignment: str
-) -> tuple[list[Top], dict[str, str]]:
-    """The same for an archive; one folder around everything is looked through."""
+def tops_inside(folder: Path) -> list[Top]:
+    """The same for a student's folder, which may be one that cannot be opened."""
+    try:
+        return folder_tops(folder)
+    except OSError:
+        return []  # its files() says why
+
+
+def zip_tops(archive: zipfile.ZipFile) -> tuple[list[Top], dict[str, str]]:
+    """The same for an archive."""
     files, bad = zip_files(archive)
-    if has_wrapping(files, assignment):
-        files = [replace(f, path=PurePosixPath(*f.path.parts[1:])) for f in files]
+    texts = {
+        normal(entry_name(info)): info
+        for info in archive.infolist()
+        if PurePosixPath(info.filename).name == TIME and info.file_size < SMALL_TEXT
+    }
+    return grouped(files, "", partial(text_in, archive, texts)), bad
+
+
+def grouped(
+    files: list[Found], at: str, text: Callable[[str], str | None]
+) -> list[Top]:
+    """The files of an archive by what lies at the top of the folder `at`."""
     groups: dict[tuple[str, bool], list[Found]] = {}
     for file in files:
         is_folder = len(file.path.parts) > 1
         groups.setdefault((normal(file.path.parts[0]), is_folder), []).append(file)
-    tops = [
-        Top(name, is_folder, partial(not_too_many, found))
-        for (name, is_folder), found in sorted(groups.items(), key=lambda item: item[0])
-    ]
-    return tops, bad
+    tops = []
+    for (name, is_folder), found in sorted(groups.items(), key=lambda item: item[0]):
+        if not is_folder:
+            tops.append(Top(name, False, partial(not_too_many, found)))
+            continue
+        below = [replace(f, path=PurePosixPath(*f.path.parts[1:])) for f in found]
+        get = partial(not_too_many, below)
+        here = f"{at}{name}/"
+        inside = partial(grouped, below, here, text)
+        tops.append(Top(name, True, get, inside, partial(text_below, text, here)))
+    return tops
 
 
-def has_wrapping(files: list[Found], assignment: str) -> bool:
-    """Whether one folder, which is no student's, lies around everything."""
-    around = {file.path.parts[0] for file in files}
-    if len(around) != 1 or any(len(file.path.parts) < 3 for file in files):
-        return False
-    inside = {file.path.parts[1] for file in files}
-    return inside != {assignment} and not MOODLE.fullmatch(normal(around.pop()))
+def text_below(text: Callable[[str], str | None], at: str, path: str) -> str | None:
+    """A small file in a folder of an archive."""
+    return text(f"{at}{path}")
+
+
+def text_in(
+    archive: zipfile.ZipFile, texts: Mapping[str, zipfile.ZipInfo], path: str
+) -> str | None:
+    """A small file of an archive; None where it is not, or cannot be read."""
+    info = texts.get(path)
+    try:
+        content = info and read_entry(archive, info, frozenset(), SMALL_TEXT)
+    except ValueError:
+        return None
+    return content.decode("utf-8", "replace").strip() or None if content else None
+
+
+def small_text(folder: Path, path: str) -> str | None:
+    """A small file in a folder; None where it is not, or is no plain file."""
+    try:
+        content = read_plainly(folder / path, SMALL_TEXT)
+    except ValueError:
+        return None
+    return content.decode("utf-8", "replace").strip() or None
 
 
 def not_too_many(found: list[Found]) -> list[Found]:

@@ -86,6 +86,10 @@ class Course:
         write_whole(path, result.to_json().encode("utf-8"))
         return path
 
+    def pending_path(self, assignment: str, student: str) -> Path:
+        """A result that could not be entered in the gradebook yet."""
+        return self.root / "results" / assignment / "pending" / f"{student}.json"
+
     def assignments(self) -> list[str]:
         """The assignments that have been released here, sorted."""
         return sorted(path.stem for path in self.root.glob("source/*/*.ipynb"))
@@ -213,7 +217,7 @@ def database_open(url: str) -> Iterator[None]:
 
 @contextmanager
 def alone(course: Course, assignment: str) -> Iterator[None]:
-    """Grade in this course alone; first remove what a killed run left half-written.
+    """Collect or grade in this course alone; first remove what a killed run left half-written.
 
     The lock ends with its process, however that ends. Raises CourseError when another
     run holds it.
@@ -224,7 +228,7 @@ def alone(course: Course, assignment: str) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise CourseError(
-                f"{course.root}: another `autograder grade` is at work in this course. "
+                f"{course.root}: another `autograder` command is at work in this course. "
                 "Wait until it ends."
             ) from None
         for pattern in (

@@ -21,7 +21,8 @@ SUBMITTED = """
 """
 GIVEN = """
     SELECT submitted_assignment.student_id, base_cell.name, grade.auto_score,
-        grade.manual_score, grade.extra_credit, comment.manual_comment
+        grade.manual_score, grade.extra_credit, comment.manual_comment,
+        grade.needs_manual_grade
     FROM grade
     JOIN base_cell ON base_cell.id = grade.cell_id
     JOIN submitted_notebook ON submitted_notebook.id = grade.notebook_id
@@ -36,6 +37,17 @@ GIVEN = """
     WHERE assignment.name = :assignment
 """
 
+COMMENTS = """
+    SELECT submitted_assignment.student_id, base_cell.name, comment.manual_comment
+    FROM comment
+    JOIN base_cell ON base_cell.id = comment.cell_id
+    JOIN submitted_notebook ON submitted_notebook.id = comment.notebook_id
+    JOIN submitted_assignment
+        ON submitted_assignment.id = submitted_notebook.assignment_id
+    JOIN assignment ON assignment.id = submitted_assignment.assignment_id
+    WHERE assignment.name = :assignment
+"""
+
 
 @dataclass(frozen=True)
 class Given:
@@ -45,6 +57,7 @@ class Given:
     manual: float | None
     extra: float
     comment: str | None  # the instructor's
+    look: bool = False  # a person must look, for the first time or again
 
 
 def holds(course: Course, assignment: str) -> bool:
@@ -66,10 +79,19 @@ def students(course: Course) -> set[str]:
 def given(course: Course, assignment: str) -> dict[tuple[str, str], Given]:
     """By (student, cell), the scores of an assignment, and people's comments."""
     return {
-        (student, cell): Given(auto, manual, extra or 0.0, comment)
-        for student, cell, auto, manual, extra, comment in _rows(
+        (student, cell): Given(auto, manual, extra or 0.0, comment, bool(look))
+        for student, cell, auto, manual, extra, comment, look in _rows(
             course, GIVEN, assignment
         )
+    }
+
+
+def comments(course: Course, assignment: str) -> dict[tuple[str, str], str]:
+    """By (student, cell), what people wrote under any cell, answers of code included."""
+    return {
+        (student, cell): comment
+        for student, cell, comment in _rows(course, COMMENTS, assignment)
+        if comment and comment.strip()
     }
 
 

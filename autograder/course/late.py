@@ -11,12 +11,12 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from autograder.course.folder import Course
 from autograder.course.settings import LatePolicy, Settings, settings
-from autograder.course.submitted import received
-from autograder.course.times import read_time
+from autograder.course.submitted import arrival, note_in
 
 if TYPE_CHECKING:
     from nbgrader.api import Gradebook
@@ -31,6 +31,7 @@ class Lateness:
 
     `share` of the points is lost. `assumed` says that the LMS marks the work as late
     and does not say how late: it then counts one day. `closed`: too late to count.
+    `unclear` says why the LMS's time cannot be read: there is no final score then.
     """
 
     days: int
@@ -38,6 +39,7 @@ class Lateness:
     share: float = 0.0
     assumed: bool = False
     closed: bool = False
+    unclear: str | None = None
 
 
 def begun_days(seconds: float, policy: LatePolicy) -> int:
@@ -71,14 +73,35 @@ def lateness(
     before = earlier(course, rules, assignment) if rules.late.free_days else []
     found = {}
     for student in students:
-        days, assumed = delay(course, rules, assignment, student)
-        if not days:
-            continue
-        spent = [delay(course, rules, each, student)[0] for each in before]
-        free, share = charge(rules.late, [*spent, days])
-        closed = days > rules.late.last_day
-        found[student] = Lateness(days, free, share, assumed, closed)
+        late = late_in(course, rules, assignment, student, before)
+        if late is not None:
+            found[student] = late
     return found
+
+
+def late_in(
+    course: Course,
+    rules: Settings,
+    assignment: str,
+    student: str,
+    before: Sequence[str],
+    folder: Path | None = None,
+) -> Lateness | None:
+    """How late one student was; None for who was in time.
+
+    `before` are the assignments due earlier, on which free days may be spent. `folder`
+    is an attempt's; by default that of the attempt that counts.
+    """
+    folder = folder or course.submitted(assignment, student)
+    days, assumed, unclear = delay(rules, assignment, student, folder)
+    if not days and not unclear:
+        return None
+    spent = [
+        delay(rules, each, student, course.submitted(each, student))[0]
+        for each in before
+    ]
+    free, share = charge(rules.late, [*spent, days])
+    return Lateness(days, free, share, assumed, days > rules.late.last_day, unclear)
 
 
 def earlier(course: Course, rules: Settings, assignment: str) -> list[str]:
@@ -92,24 +115,27 @@ def earlier(course: Course, rules: Settings, assignment: str) -> list[str]:
 
 
 def delay(
-    course: Course, rules: Settings, assignment: str, student: str
-) -> tuple[int, bool]:
-    """The days by which one student was late, and whether they are a guess."""
-    when, marked = received(course, assignment, student)
-    due = rules.due_for(assignment, student)
-    if due is not None and when is not None:
-        try:
-            seconds = (read_time(when, rules.zone) - due).total_seconds()
-            return begun_days(seconds, rules.late), False
-        except ValueError:
-            pass  # a time in a file that a person wrote: the LMS's mark decides
-    return int(marked), marked
+    rules: Settings, assignment: str, student: str, folder: Path
+) -> tuple[int, bool, str | None]:
+    """The days by which one student was late, and whether they are a guess.
+
+    The third is why the time cannot be read, where there is a date to compare it with.
+    """
+    came, note = arrival(folder, rules.zone), note_in(folder)
+    also = (note.lms_id or "", *note.called) if note else ()
+    due = rules.due_for(assignment, student, *filter(None, also))
+    if due is not None and came.time is not None:
+        seconds = (came.time - due).total_seconds()
+        return begun_days(seconds, rules.late), False, None
+    return int(came.late), came.late, due and came.unclear
 
 
 def said(late: Lateness, points: float) -> str:
     """A delay in words for the student; `points` are those that it costs."""
     days = "1 day" if late.days == 1 else f"{late.days} days"
     words = [f"Handed in {days} late."]
+    if late.unclear:
+        return "It cannot be told when you handed in; your instructor looks into it."
     if late.assumed:
         words = ["Marked as late where you handed it in; it counts as 1 day."]
     if late.free:

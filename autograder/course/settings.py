@@ -3,6 +3,8 @@
 It need not be there, and neither need any line of it:
 
     timezone = "Europe/Berlin"        # of every time that names none; UTC by default
+    attempts = "last"     # which attempt counts: "last", "best" or "first"
+    dropped = ["carl@example.org"]    # who left the course: in no list any more
 
     [due]
     a1_change_of_variables = 2026-11-27T23:59:00
@@ -21,6 +23,7 @@ It need not be there, and neither need any line of it:
 
 import math
 import tomllib
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
@@ -31,6 +34,7 @@ from autograder.course.folder import Course, resolve
 from autograder.model import CourseError
 
 NAME = "course.toml"
+ATTEMPTS = ("last", "best", "first")
 
 
 @dataclass(frozen=True)
@@ -52,12 +56,31 @@ class Settings:
     due: Mapping[str, datetime] = field(default_factory=dict)
     late: LatePolicy = LatePolicy()
     extensions: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    attempts: str = "last"
+    dropped: frozenset[str] = frozenset()
 
-    def due_for(self, assignment: str, student: str) -> datetime | None:
-        """When one student's work is due; None without a due date."""
+    def due_for(self, assignment: str, *called: str) -> datetime | None:
+        """When one student's work is due; None without a due date.
+
+        `called` are the id and whatever else the student is known by. Case and spaces
+        do not matter.
+        """
         due = self.due.get(assignment)
-        days = self.extensions.get(assignment, {}).get(student, 0.0)
+        given = {
+            folded(name): days
+            for name, days in self.extensions.get(assignment, {}).items()
+        }
+        days = max((given.get(folded(name), 0.0) for name in called), default=0.0)
         return due and due + timedelta(days=days)
+
+    def has_left(self, *called: str) -> bool:
+        """Whether a student who is called so has left the course."""
+        return not self.dropped.isdisjoint(map(folded, called))
+
+
+def folded(name: str) -> str:
+    """A student's id without what no learning management system tells apart."""
+    return unicodedata.normalize("NFC", " ".join(name.split())).casefold()
 
 
 def settings(course: Course) -> Settings:
@@ -73,7 +96,8 @@ def settings(course: Course) -> Settings:
 
 def understood(found: Mapping[str, Any], course: Course) -> Settings:
     """The settings in a parsed file; ValueError says what was expected."""
-    only(found, "course.toml", ("timezone", "due", "late", "extensions"))
+    known = ("timezone", "attempts", "dropped", "due", "late", "extensions")
+    only(found, "course.toml", known)
     zone = zone_of(found.get("timezone", "UTC"))
     due = {
         named(name, course): due_date(name, value, zone)
@@ -82,11 +106,35 @@ def understood(found: Mapping[str, Any], course: Course) -> Settings:
     extensions = {
         named(name, course): {
             student: number(f"extensions.{name}.{student}", days, 366.0)
-            for student, days in table(table(found, "extensions"), name).items()
+            for student, days in one_line_each(table(found, "extensions"), name)
         }
         for name in table(found, "extensions")
     }
-    return Settings(zone, due, late_policy(table(found, "late")), extensions)
+    attempts = found.get("attempts", "last")
+    if attempts not in ATTEMPTS:
+        wanted = ", ".join(f"“{each}”" for each in ATTEMPTS)
+        raise ValueError(f"attempts: one of {wanted} was expected, not {attempts!r}")
+    policy = late_policy(table(found, "late"))
+    return Settings(zone, due, policy, extensions, attempts, left(found))
+
+
+def left(found: Mapping[str, Any]) -> frozenset[str]:
+    """Who has left the course."""
+    names = found.get("dropped", [])
+    if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
+        raise ValueError(f"dropped: a list of ids was expected, not {names!r}")
+    return frozenset(map(folded, names))
+
+
+def one_line_each(tables: Mapping[str, Any], name: str) -> list[tuple[str, object]]:
+    """The lines of a table of students; ValueError when two mean the same one."""
+    seen: dict[str, str] = {}
+    for student in table(tables, name):
+        if (first := seen.setdefault(folded(student), student)) != student:
+            raise ValueError(
+                f"extensions.{name} has “{first}” and “{student}”: that is one student"
+            )
+    return list(table(tables, name).items())
 
 
 def late_policy(found: Mapping[str, Any]) -> LatePolicy:

@@ -10,12 +10,15 @@ import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 from autograder.course.folder import Course
+from autograder.course.times import read_time
 
 NOTE = "collected.json"
 TIME = "timestamp.txt"  # the file in which nbgrader looks for the time
+FRESH = ".collect-"  # how a folder is called that is not in its place yet
 
 
 @dataclass(frozen=True)
@@ -23,8 +26,10 @@ class Note:
     """The collector's word on one submission.
 
     `filename` is the file to grade; `problem` says why there is none, or what somebody
-    should know. `received` is the LMS's time, ISO 8601 with its offset; `late` is the
-    LMS's own mark; `lms_id` the student's number there.
+    should know. `received` is the LMS's own text for the time, which is read with the
+    course's time zone of the day on which it is needed; `late` is the LMS's own mark;
+    `lms_id` the student's number there, `called` what else the student is known by.
+    `attempt` counts what this student handed in, from 1.
     """
 
     filename: str | None = None
@@ -32,37 +37,89 @@ class Note:
     received: str | None = None
     late: bool = False
     lms_id: str | None = None
+    called: tuple[str, ...] = ()
+    attempt: int = 1
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """When something was handed in; `unclear` says why the time cannot be read.
+
+    `late` is the LMS's mark.
+    """
+
+    time: datetime | None = None
+    late: bool = False
+    unclear: str | None = None
 
 
 def store(
-    course: Course, assignment: str, student: str, note: Note, content: bytes
+    course: Course,
+    assignment: str,
+    student: str,
+    note: Note,
+    content: bytes,
+    zone: tzinfo = UTC,
 ) -> None:
     """Put a student's file and the note in the course, whole or not at all."""
-    target = course.submitted(assignment, student)
+    write_folder(course.submitted(assignment, student), note, content, zone)
+
+
+def write_folder(target: Path, note: Note, content: bytes, zone: tzinfo) -> None:
+    """Write the file and the note into a folder that replaces `target`.
+
+    nbgrader's own file with the time is written too, where the time can be read.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = Path(tempfile.mkdtemp(dir=target.parent, prefix=".collect-"))
+    fresh = Path(tempfile.mkdtemp(dir=target.parent, prefix=FRESH))
     try:
         if note.filename is not None:
             (fresh / note.filename).write_bytes(content)
         if note.received is not None:
-            (fresh / TIME).write_text(f"{note.received}\n", "utf-8")
+            with suppress(ValueError):
+                when = read_time(note.received, zone)
+                (fresh / TIME).write_text(f"{when.isoformat()}\n", "utf-8")
         (fresh / NOTE).write_text(json.dumps(asdict(note)), "utf-8")
-        fresh.chmod(0o755)
-        old = Path(tempfile.mkdtemp(dir=target.parent, prefix=".collect-"))
-        if target.exists():
-            target.rename(old / "old")
-        fresh.rename(target)
-        shutil.rmtree(old)
+        replace_folder(target, fresh)
     except BaseException:
         shutil.rmtree(fresh, ignore_errors=True)
         raise
 
 
+def replace_folder(target: Path, fresh: Path) -> None:
+    """Put a whole folder in the place of another.
+
+    Between the two renames there is none: whoever is killed there leaves the old one
+    under its name inside a `.collect-` folder, and `recover` puts it back.
+    """
+    fresh.chmod(0o755)
+    old = Path(tempfile.mkdtemp(dir=target.parent, prefix=FRESH))
+    if target.exists():
+        target.rename(old / target.name)
+    fresh.rename(target)
+    shutil.rmtree(old)
+
+
+def recover(course: Course) -> None:
+    """Put back what a killed collector had moved away, and remove what it left."""
+    for kind in ("submitted/*", "attempts/*/*"):
+        for left in course.root.glob(f"{kind}/{FRESH}*"):
+            for old in left.iterdir():
+                target = left.parent / old.name
+                if old.is_dir() and not target.exists():
+                    old.rename(target)
+            shutil.rmtree(left, ignore_errors=True)
+
+
 def read_note(course: Course, assignment: str, student: str) -> Note | None:
     """The note; None where nbgrader or a person filled the folder."""
-    path = course.submitted(assignment, student) / NOTE
+    return note_in(course.submitted(assignment, student))
+
+
+def note_in(folder: Path) -> Note | None:
+    """The note in a folder; None where there is none that can be read."""
     try:
-        found = json.loads(path.read_text("utf-8"))
+        found = json.loads((folder / NOTE).read_text("utf-8"))
     except (OSError, ValueError):
         return None
     if not isinstance(found, Mapping):
@@ -70,18 +127,36 @@ def read_note(course: Course, assignment: str, student: str) -> Note | None:
     kinds = {"filename": str, "problem": str, "received": str, "lms_id": str}
     kept = {name: found.get(name) for name in kinds}
     kept = {n: v if isinstance(v, kinds[n]) else None for n, v in kept.items()}
-    return Note(**kept, late=found.get("late") is True)
+    called = found.get("called")
+    called = called if isinstance(called, list) else []
+    attempt = found.get("attempt")
+    return Note(
+        **kept,
+        late=found.get("late") is True,
+        called=tuple(each for each in called if isinstance(each, str)),
+        attempt=attempt if isinstance(attempt, int) else 1,
+    )
 
 
-def received(course: Course, assignment: str, student: str) -> tuple[str | None, bool]:
-    """When a submission came in, and whether the LMS marks it as late.
+def received(folder: Path) -> tuple[str | None, bool]:
+    """The text for when a submission came in, and whether the LMS marks it as late.
 
     Without a note the time is the one that nbgrader's own collectors wrote.
     """
-    note = read_note(course, assignment, student)
+    note = note_in(folder)
     if note is not None:
         return note.received, note.late
     with suppress(OSError, ValueError):
-        path = course.submitted(assignment, student) / TIME
-        return path.read_text("utf-8").strip() or None, False
+        return (folder / TIME).read_text("utf-8").strip() or None, False
     return None, False
+
+
+def arrival(folder: Path, zone: tzinfo) -> Arrival:
+    """When the submission in a folder came in, read with today's time zone."""
+    text, late = received(folder)
+    if text is None:
+        return Arrival(None, late)
+    try:
+        return Arrival(read_time(text, zone), late)
+    except ValueError as error:
+        return Arrival(None, late, str(error))

@@ -15,6 +15,7 @@ class Run:
     name: str = ""  # of the exception
     text: str = ""  # of the exception, plain
     line: int = 0  # of a test cell, where it stopped; 0 is unknown
+    value: float | None = None  # of a test cell, the number in its last line
 
 
 def run_of(end: Message) -> Run:
@@ -24,4 +25,5 @@ def run_of(end: Message) -> Run:
     fine = ended in ENDINGS and isinstance(name, str) and isinstance(text, str)
     if not fine or type(line) is not int:
         return Run("error", "Error", "")
-    return Run(ended, name, text, line)
+    value = end.get("value")
+    return Run(ended, name, text, line, value if type(value) is float else None)

@@ -1,14 +1,19 @@
 """What each cell of a rebuilt notebook is to the engine, worked out before it runs."""
 
-import ast
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from autograder.assignment.exam import grade_id, is_answer, is_test, nbgrader_of
+from autograder.assignment.cells import (
+    grade_id,
+    is_added,
+    is_answer,
+    is_given,
+    is_seed_cell,
+    is_test,
+    seeded,
+)
 from autograder.static_analysis import ready_made
-
-SEED = "student_seed"
 
 
 @dataclass(frozen=True)
@@ -65,37 +70,6 @@ def prepare(
     return found
 
 
-def is_given(cell: Mapping[str, Any]) -> bool:
-    """Whether T runs this cell: a named one of the release that nobody may change."""
-    meta = nbgrader_of(cell)
-    free = any(meta.get(key) for key in ("grade", "solution", "task"))
-    return cell["cell_type"] == "code" and bool(meta.get("locked")) and not free
-
-
-def is_seed_cell(cell: Mapping[str, Any]) -> bool:
-    """Whether this given cell holds the number that each student has alone."""
-    said = cell["metadata"].get("autograder", {})
-    return is_given(cell) and bool(said.get("per_student"))
-
-
-def seeded(source: str, seed: int) -> str:
-    """The source with this student's number in the place of the one handed out."""
-    for node in ast.parse(source).body:
-        if (
-            isinstance(node, ast.Assign)
-            and [ast.unparse(target) for target in node.targets] == [SEED]
-            and isinstance(node.value, ast.Constant)
-        ):
-            lines = source.split("\n")
-            first = lines[node.lineno - 1]
-            at, end = node.value.col_offset, node.value.end_col_offset
-            data = first.encode("utf-8")
-            number = str(seed % 2**31).encode("ascii")
-            lines[node.lineno - 1] = (data[:at] + number + data[end:]).decode("utf-8")
-            return "\n".join(lines)
-    return source
-
-
 def to_scan(cells: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """The cells that a student wrote, with the rules that hold for each."""
     code = [cell for cell in cells if cell["cell_type"] == "code"]
@@ -114,9 +88,3 @@ def to_scan(cells: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         }
         for cell in own
     ]
-
-
-def is_added(cell: Mapping[str, Any]) -> bool:
-    """Whether the student added this cell."""
-    said = cell["metadata"].get("autograder", {})
-    return bool(said.get("extra"))

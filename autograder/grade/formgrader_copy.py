@@ -8,7 +8,8 @@ import json
 import re
 from typing import Any
 
-from autograder.assignment.exam import Exam, is_answer
+from autograder.assignment.cells import is_answer
+from autograder.assignment.exam import Exam
 from autograder.model import Result
 
 OPENS_A_TAG = re.compile(r"<(?=[A-Za-z/!?])")

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,8 @@ from autograder.course.gradebook import entered, holds
 from autograder.course.late import enter_penalties
 from autograder.course.settings import NAME as COURSE_FILE
 from autograder.course.settings import settings
+from autograder.course.submitted import recover
+from autograder.grade.best_attempt import place_attempts
 from autograder.grade.record import record
 from autograder.grade.workers.dask import ClusterWorkers
 from autograder.grade.workers.local import LocalWorkers
@@ -56,23 +58,26 @@ def grade_class(
     """
     course = course if isinstance(course, Course) else Course(Path(course))
     assignment = course.resolve(assignment)
-    settings(course)  # a slip in the course file is told before the work
+    rules = settings(course)  # a slip in the course file is told before the work
     with alone(course, assignment):
+        recover(course)
         wanted = collected(course, assignment, students)
         exam = released_exam(course, assignment)
         grading = Grading(course, exam, limits or Limits(), seed, unsandboxed)
+
+        def work(number: int) -> Workforce:
+            if scheduler:
+                return ClusterWorkers(exam.to_bytes(), scheduler)
+            most = min(workers or len(os.sched_getaffinity(0)), number)
+            return LocalWorkers(exam.to_bytes(), most, sandbox=not unsandboxed)
+
+        place_attempts(grading, wanted, rules, work)
         kept = {} if force else grading.unchanged(wanted)
         todo = [student for student in wanted if student not in kept]
         unentered = sorted(set(kept) - entered(course, assignment))
         penalties = Penalties(course, assignment)
         if todo or unentered or not penalties.entered():
-            if scheduler:
-                workforce = ClusterWorkers(exam.to_bytes(), scheduler)
-            else:
-                number = min(workers or len(os.sched_getaffinity(0)), len(todo))
-                workforce = LocalWorkers(
-                    exam.to_bytes(), number, sandbox=not unsandboxed
-                )
+            workforce = work(len(todo))
             with course.gradebook() as gradebook, penalties.renewed(gradebook):
                 kept |= grading.enter(unentered, gradebook)
                 kept |= grading.run(todo, gradebook, workforce, progress)
@@ -107,9 +112,10 @@ class Grading:
     seed: int
     unsandboxed: bool = False
 
-    def task(self, student: str) -> Task:
-        """What a student handed in, to be graded."""
-        submission, note = read_submission(self.course, self.exam.assignment, student)
+    def task(self, student: str, folder: Path | None = None) -> Task:
+        """What a student handed in, to be graded; `folder` is that of an attempt."""
+        name = self.exam.assignment
+        submission, note = read_submission(self.course, name, student, folder)
         seed = seed_for(self.course, self.exam, student, self.seed)
         return Task(submission, note, seed, self.limits, self.unsandboxed)
 
@@ -121,6 +127,8 @@ class Grading:
             if done is None or done.outcome == Outcome.FAILED:
                 continue
             task = self.task(student)
+            if done.ran_out is not None and done.ran_out != asdict(self.limits):
+                continue  # with other limits it may end otherwise
             if done.key == result_key(task.submission, self.exam, task.seed):
                 kept[student] = done
         return kept
@@ -161,8 +169,15 @@ class Grading:
 
         If that fails, the journal says so, and the next run tries again.
         """
+        from sqlalchemy.exc import InterfaceError, OperationalError
+
         try:
             record(self.course, self.exam, result, gradebook, received)
+        except (OperationalError, InterfaceError):
+            # The gradebook is away: no fault of this submission. Its
+            # entry in the journal stays as it was, and the next run grades it.
+            gradebook.db.rollback()
+            raise
         except Exception as error:
             gradebook.db.rollback()
             reason = one_line(f"The grade could not be recorded: {error}")

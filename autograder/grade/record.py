@@ -11,7 +11,15 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from autograder.assignment.exam import Exam, grade_id, is_answer, is_manual
+from autograder.assignment.cells import (
+    grade_id,
+    handed_out_mark,
+    is_added,
+    is_answer,
+    is_manual,
+    points,
+)
+from autograder.assignment.exam import Exam
 from autograder.course.folder import Course, write_whole
 from autograder.grade.formgrader_copy import for_formgrader
 from autograder.model import CellResult, Outcome, Result
@@ -172,13 +180,53 @@ def answers(result: Result | None) -> dict[str, str]:
     }
 
 
-def blank_answers(exam: Exam, result: Result) -> set[str]:
-    """The answer cells that are as they were handed out, or empty."""
-    written = answers(result)
+def blank_answers(exam: Exam, result: Result, *, beside: bool = False) -> set[str]:
+    """The answer cells for which their author wrote nothing.
+
+    Such a cell is as it was handed out, today or before, or empty. One that a person
+    grades is blank only when nothing of the student's stands between its graded
+    neighbours either, and no document was handed in `beside` the notebook.
+    """
+    written, near = answers(result), own_cells_near(exam, result)
     blank = set()
-    for cell in exam.cells:
-        source, pasted = json.loads(written.get(grade_id(cell), '["", null]'))
-        same = source.strip() in ("", cell["source"].strip())
-        if is_answer(cell) and same and not pasted:
-            blank.add(grade_id(cell))
+    for cell in filter(is_answer, exam.cells):
+        name = grade_id(cell)
+        source, pasted = json.loads(written.get(name, '["", null]'))
+        found = cell | {"source": source}
+        untouched = source.strip() in ("", cell["source"].strip())
+        if pasted or not (untouched or handed_out_mark(found) in exam.handed_out):
+            continue
+        prose = cell["cell_type"] != "code"
+        if is_manual(cell) and (name in near or (beside and prose)):
+            continue
+        blank.add(name)
     return blank
+
+
+def own_cells_near(exam: Exam, result: Result) -> set[str]:
+    """The cells graded by hand next to which the student wrote in cells of their own.
+
+    Text counts up to the next cell with points, code up to the next answer: a student
+    who tries something out under another exercise has not answered this one.
+    """
+    if result.notebook is None:
+        return set()
+    found: set[str] = set()
+    text = code = False  # the student's own, since the last cell that ends such a run
+    last_text = last_code = None  # the hand-graded cell that stands before
+    for cell in json.loads(result.notebook)["cells"]:
+        if is_added(cell):
+            own_text = cell["cell_type"] != "code"
+            if handed_out_mark(cell) in exam.handed_out:
+                continue
+            text, code = text or own_text, code or not own_text
+            found |= {last_text} if own_text else {last_code}
+            continue
+        name = grade_id(cell) if is_manual(cell) else None
+        if points(cell) is not None or is_answer(cell):
+            found |= {name} if code else set()
+            last_code, code = name, False
+        if points(cell) is not None:
+            found |= {name} if text else set()
+            last_text, text = name, False
+    return found - {None}

@@ -11,15 +11,16 @@ from dataclasses import asdict
 from hashlib import sha256
 from typing import Any
 
-from autograder.assignment.exam import Exam, grade_id, is_manual, points
+from autograder.assignment.cells import cell_titles, grade_id, is_manual, points
+from autograder.assignment.exam import Exam
 from autograder.engine.runner import Runner
 from autograder.judge.read_file import RefusedError, one_line
 from autograder.judge.rebuild import Rebuilt, intake
-from autograder.judge.verdict import Verdict, cell_titles
+from autograder.judge.verdict import Verdict
 from autograder.model import CellResult, Limits, Outcome, Result, Submission
 from autograder.processes import GraderError
 
-JUDGE = "engine 1"  # grades by another judge are graded again
+JUDGE = "engine 2"  # grades by another judge are graded again
 ATTEMPTS = 2
 
 
@@ -69,6 +70,8 @@ def judge_submission(
         seconds=round(time.monotonic() - started, 2),
         key=result_key(submission, exam, seed),
         filename=submission.filename,
+        exam=exam.key,
+        content=submission.key,
         **graded,
     )
 
@@ -83,6 +86,8 @@ def refused(submission: Submission, exam: Exam, reason: str, seed: int = 0) -> R
         reason=reason,
         key=result_key(submission, exam, seed),
         filename=submission.filename,
+        exam=exam.key,
+        content=submission.key,
     )
 
 

@@ -2,13 +2,15 @@
 
 import json
 import re
+from collections.abc import Container
 from pathlib import PurePath
 from typing import Any
 
 from autograder.assignment.exam import Exam
+from autograder.judge.pictures import taken_out
 from autograder.model import Submission
 
-MAX_BYTES = 20_000_000
+MAX_BYTES = 40_000_000
 MAX_SOURCE = 1_000_000  # characters of one cell
 LINE = 300  # characters of a line that reaches a student
 AGAIN = "Save the notebook in Jupyter and hand in the .ipynb file again."
@@ -36,7 +38,8 @@ def read_cells(
     report_name(submission.filename, exam.assignment, repairs)
     text = decode(submission, repairs)
     notebook = as_format_4(parse(text, submission.filename), repairs)
-    cells = [plain_cell(cell, repairs) for cell in notebook]
+    given = {cell["source"].strip() for cell in exam.cells}
+    cells = [plain_cell(cell, given, repairs) for cell in notebook]
     kept = [cell for cell in cells if cell is not None]
     if len(kept) < len(cells):
         repairs.append(f"{len(cells) - len(kept)} damaged cells could not be read.")
@@ -147,8 +150,14 @@ def converted(notebook: dict[str, Any], repairs: list[str]) -> dict[str, Any]:
     return {"cells": json.loads(json.dumps(cells))}
 
 
-def plain_cell(cell: Any, repairs: list[str]) -> dict[str, Any] | None:
-    """A cell with exactly the fields that are used; None when it is no cell."""
+def plain_cell(
+    cell: Any, given: Container[str], repairs: list[str]
+) -> dict[str, Any] | None:
+    """A cell with exactly the fields that are used; None when it is no cell.
+
+    The pictures of a text are attachments in one form, unless it is one of the `given`
+    texts.
+    """
     if not isinstance(cell, dict) or not isinstance(cell.get("cell_type"), str):
         return None
     source = cell.get("source", "")
@@ -156,6 +165,12 @@ def plain_cell(cell: Any, repairs: list[str]) -> dict[str, Any] | None:
         source = "".join(source)
     if not isinstance(source, str):
         return None
+    source, attachments = clean(source, repairs), {}
+    if cell["cell_type"] != "code":
+        if source.strip() not in given:
+            source, attachments, problems = taken_out(source, cell.get("attachments"))
+            repairs += problems
+        source = cut(source, repairs)
     if len(source) > MAX_SOURCE:
         raise RefusedError(
             f"One cell has {len(source)} characters; {MAX_SOURCE} is the most that is "
@@ -171,9 +186,20 @@ def plain_cell(cell: Any, repairs: list[str]) -> dict[str, Any] | None:
         "cell_type": cell["cell_type"],
         "id": name if isinstance(name, str) else "",
         "metadata": metadata,
-        "source": clean(source, repairs),
-        "attachments": cell.get("attachments"),
+        "source": source,
+        "attachments": attachments,
     }
+
+
+def cut(text: str, repairs: list[str]) -> str:
+    """A text cell within the limit: what is too long of it costs the code nothing."""
+    if len(text) <= MAX_SOURCE:
+        return text
+    repairs.append(
+        f"A text cell has {len(text)} characters; only its first {MAX_SOURCE} are "
+        "shown to the person who grades it."
+    )
+    return text[:MAX_SOURCE]
 
 
 def clean(source: str, repairs: list[str]) -> str:

@@ -7,21 +7,27 @@ with a reason that says what to do.
 """
 
 import json
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from autograder.assignment.exam import Exam, grade_id, is_answer, is_test, nbgrader_of
+from autograder.assignment.cells import (
+    checksum,
+    grade_id,
+    handed_out_mark,
+    is_answer,
+    is_manual,
+    is_seed_cell,
+    is_test,
+    nbgrader_of,
+    same,
+)
+from autograder.assignment.exam import Exam
 from autograder.assignment.per_student import differ_by_number
-from autograder.engine.prepare import is_seed_cell
 from autograder.judge.read_file import RefusedError, one_line, read_cells
 from autograder.model import Submission
 
 MAX_CELLS = 1_000
-MAX_IMAGES = 5_000_000  # characters of the pictures pasted into one answer
-# What a person may paste into a written answer; no SVG, which can hold scripts.
-IMAGES = frozenset({"image/png", "image/jpeg", "image/gif"})
 Cell = dict[str, Any]
 PLAIN = frozenset({"raw", "markdown", "code"})
 
@@ -80,6 +86,8 @@ def match_cells(cells: Iterable[Cell], exam: Exam) -> Match:
             number = ids.get(cell["id"])  # its grade_id was lost or changed
         if number is None and not grade_id(cell):
             number = texts.get((cell["cell_type"], same(cell["source"])))
+        if number is None and is_copy_of_given(cell, exam):
+            continue
         if number is not None:
             match.order.append(number)
             last = number
@@ -87,9 +95,10 @@ def match_cells(cells: Iterable[Cell], exam: Exam) -> Match:
     return match
 
 
-def same(source: str) -> str:
-    """A source, less what editors change without being asked."""
-    return "\n".join(line.rstrip() for line in source.strip().split("\n"))
+def is_copy_of_given(cell: Cell, exam: Exam) -> bool:
+    """Whether a nameless cell is as an earlier release had it: nobody's own words."""
+    code = cell["cell_type"] == "code"  # an answer may need it: it runs
+    return not (grade_id(cell) or code) and was_handed_out(cell, exam)
 
 
 def refuse_another_assignment(cells: list[Cell], match: Match, exam: Exam) -> None:
@@ -120,9 +129,14 @@ def rebuild(match: Match, exam: Exam, repairs: list[str]) -> list[Cell]:
     rebuilt += extras.add(cell for _, cell in match.blocks.get(-1, ()))
     for number, original in enumerate(exam.cells):
         block = match.blocks.get(number, [])
-        report_changes(original, [cell for ours, cell in block if ours], repairs)
+        copies = [
+            cell
+            for ours, cell in block
+            if ours and not from_earlier_release(cell, original, exam)
+        ]
+        report_changes(original, copies, repairs)
         put = place_answer if is_answer(original) else place_given
-        before, cell, after = put(original, block, repairs)
+        before, cell, after = put(original, block, repairs, exam)
         rebuilt += [*extras.add(before), cell, *extras.add(after)]
     if extras.count:
         plural = "s were" if extras.count > 1 else " was"
@@ -151,75 +165,118 @@ class Extras:
         }
         if made["cell_type"] == "code":
             made |= {"outputs": [], "execution_count": None}
+        elif cell["attachments"]:
+            made["attachments"] = cell["attachments"]
         return made
 
 
 def place_given(
-    original: Cell, block: list[tuple[bool, Cell]], repairs: list[str]
+    original: Cell, block: list[tuple[bool, Cell]], repairs: list[str], exam: Exam
 ) -> tuple[list[Cell], Cell, list[Cell]]:
     """A cell that is not for answers: the original, then the student's own cells.
 
     An edited copy of given code runs after the original (a student adds an import);
-    an edited test never runs.
+    what was typed into a given text is kept below it (an answer under its question);
+    an edited test never runs. A copy of an earlier release is no edit.
     """
     name, text = describe(original), same(original["source"])
     copies = [cell for ours, cell in block if ours]
-    changed = [cell for cell in copies if same(cell["source"]) != text]
+    changed = [
+        cell
+        for cell in copies
+        if same(cell["source"]) != text and not was_handed_out(cell, exam)
+    ]
     runs = not is_test(original) and original["cell_type"] == "code"
     if is_seed_cell(original):  # each student has another number there
         changed = [c for c in changed if not differ_by_number(same(c["source"]), text)]
         runs = False
+    prose = original["cell_type"] == "markdown"
+    typed = [written for cell in changed if prose and (written := added(cell, text))]
     if not copies:
         repairs.append(f"{name} was deleted; it was put back.")
     elif changed and runs:
         repairs.append(f"{name} was edited; the original runs first, then your copy.")
+    elif typed:
+        repairs.append(f"{name} was put back; what you wrote in it stands below it.")
     elif changed:
         repairs.append(f"{name} was edited; the original was used.")
     kept = [cell for cell in changed if runs and cell["cell_type"] == "code"]
     after = [cell for ours, cell in block if not ours or cell in kept]
-    return [], dict(original), after
+    return [], dict(original), [*typed, *after]
+
+
+def added(copy: Cell, text: str) -> Cell | None:
+    """What a student wrote in a given text, as a cell; None for nothing.
+
+    A line that was changed is kept whole. Pictures are the student's.
+    """
+    known = {line.strip() for line in text.split("\n")}
+    lines = same(copy["source"]).split("\n")
+    own = "\n".join(line for line in lines if line.strip() not in known - {""})
+    return copy | {"source": own.strip()} if own.strip() else None
+
+
+def was_handed_out(cell: Cell, exam: Exam) -> bool:
+    """Whether a cell is as an earlier release had it, by its checksum or by its text.
+
+    nbgrader writes a checksum into every cell that it names; for a locked cell it is
+    that of the text. Who forges one gains nothing: today's cell is used.
+    """
+    if handed_out_mark(cell) in exam.handed_out:
+        return True
+    meta = nbgrader_of(cell)
+    if not (grade_id(cell) and meta.get("checksum") and meta.get("locked")):
+        return False
+    return meta["checksum"] == checksum(cell)
+
+
+def from_earlier_release(cell: Cell, original: Cell, exam: Exam) -> bool:
+    """Whether a cell's metadata are those of an earlier release."""
+    mark = nbgrader_of(cell).get("checksum")
+    if mark is None or mark == nbgrader_of(original).get("checksum"):
+        return False
+    return was_handed_out(cell, exam) or (
+        isinstance(mark, str) and mark in exam.handed_out
+    )
 
 
 def place_answer(
-    original: Cell, block: list[tuple[bool, Cell]], repairs: list[str]
+    original: Cell, block: list[tuple[bool, Cell]], repairs: list[str], exam: Exam
 ) -> tuple[list[Cell], Cell, list[Cell]]:
     """A cell for answers: (what runs before it, the cell with the answer, what after).
 
     A cell that was split or copied has several copies. The last one that was written
     in is the answer; earlier ones run before it, as they did for the student. Copies
-    that hold no more than the handed-out text are left out.
+    that hold no more than a handed-out text are left out.
     """
     cell, name = dict(original), describe(original)
     copies = [each for ours, each in block if ours]
-    if not copies:
+    if not copies and is_manual(original):
+        repairs.append(
+            f"{name} was deleted; what you wrote around it is shown to the person who "
+            "grades it."
+        )
+    elif not copies:
         repairs.append(f"{name} was deleted; it counts as not answered.")
     if len(copies) > 1:
         repairs.append(f"{name} is there {len(copies)} times; all copies were kept.")
     text = same(original["source"])
-    own = [(o, each) for o, each in block if not o or same(each["source"]) != text]
+    own = [
+        (ours, each)
+        for ours, each in block
+        if not ours
+        or each["attachments"]
+        or (same(each["source"]) != text and not was_handed_out(each, exam))
+    ]
     last = max((i for i, (ours, _) in enumerate(own) if ours), default=None)
     if last is None:
         return [], cell, [each for _, each in own]
     answer = own[last][1]
     cell["source"] = answer["source"]
-    if cell["cell_type"] != "code" and (pictures := pasted_images(answer)):
-        cell["attachments"] = pictures
+    if cell["cell_type"] != "code" and answer["attachments"]:
+        cell["attachments"] = answer["attachments"]
     before = [each for _, each in own[:last]]
     return before, cell, [each for _, each in own[last + 1 :]]
-
-
-def pasted_images(cell: Cell) -> dict[str, dict[str, str]]:
-    """The pictures in a written answer (a photograph of a derivation), if plain."""
-    kept: dict[str, dict[str, str]] = {}
-    size = 0
-    attachments = cell["attachments"] if isinstance(cell["attachments"], dict) else {}
-    for name, bundle in attachments.items():
-        for kind, data in bundle.items() if isinstance(bundle, dict) else ():
-            if kind in IMAGES and isinstance(data, str):
-                size += len(data)
-                if size <= MAX_IMAGES and re.fullmatch(r"[A-Za-z0-9+/=\s]*", data):
-                    kept.setdefault(str(name), {})[kind] = data
-    return kept
 
 
 def report_changes(original: Cell, copies: list[Cell], repairs: list[str]) -> None:

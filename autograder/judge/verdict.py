@@ -5,22 +5,25 @@ own cells explains a lost point, and never gives one.
 """
 
 import json
+import math
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from autograder.assignment.exam import (
-    Exam,
+from autograder.assignment.cells import (
+    cell_titles,
     grade_id,
+    is_added,
     is_answer,
     is_manual,
     is_test,
     points,
 )
-from autograder.engine.prepare import is_added
+from autograder.assignment.exam import Exam
 from autograder.judge.read_file import one_line
 from autograder.model import CellResult, Limits, Outcome
+from autograder.static_analysis.ready_made import bound, statements
 
 FIELD = {
     "idea": re.compile(r"^Idea: (.+)$", re.MULTILINE),
@@ -30,19 +33,11 @@ FIELD = {
 }
 MISSING_NAME = re.compile(r"name '(\w+)' is not defined")
 CELL_FILE = re.compile(r"\(<ipython-input-[\w-]+>, line (\d+)\)")
-POINTS = re.compile(r"\s*\([^()]*\bpoints?\)\s*$")
 
 
-def cell_titles(cells: list[dict[str, Any]]) -> dict[str, str]:
-    """For each named cell the heading that it stands under, less its points."""
-    titles, heading = {}, ""
-    for cell in cells:
-        if cell["cell_type"] == "markdown":
-            found = re.findall(r"^#{1,6} +(.+?)\s*$", cell["source"], re.MULTILINE)
-            heading = POINTS.sub("", found[-1]) if found else heading
-        if name := grade_id(cell):
-            titles[name] = heading or name
-    return titles
+# What a cell of the student's stopped with, what it binds, whether it is an answer.
+ANY = "*"
+OwnError = tuple[str, frozenset[str], bool]
 
 
 @dataclass(frozen=True)
@@ -64,6 +59,7 @@ class Verdict:
             "tier": self.answer["tier"],
             "mode": self.answer["mode"],
             "cpu": round(self.answer["cpu"], 2),
+            "ran_out": asdict(self.limits) if self.met_a_limit() else None,
         }
 
     @property
@@ -75,29 +71,47 @@ class Verdict:
     def cell_results(self) -> list[CellResult]:
         """The points of each graded cell, in the order of the notebook."""
         titles = cell_titles(self.exam.cells)
-        results, own_error, copied = [], None, None
+        results, copied = [], None
+        own_errors: list[OwnError] = []
         for cell in self.ran:
-            own_error = self.own_error(cell) or own_error
+            if found := self.own_error(cell):
+                own_errors.append((found, frozenset(binds(cell)), is_answer(cell)))
             if is_answer(cell):
                 copied = self.answer["ready_made"].get(cell["id"])
             if points(cell) is None:
                 continue
-            explained = {} if is_manual(cell) else self.explain(cell, own_error)
+            explained = {} if is_manual(cell) else self.explain(cell, own_errors)
             if copied and not is_manual(cell):
                 explained = {"error": ready_made(copied)}
             passed = not is_manual(cell) and not explained
+            worth = self.worth(cell) if passed else 0.0
+            if passed and worth < points(cell):
+                what = f"Some of its checks hold: {worth:g} of {points(cell):g} points."
+                explained = {"error": what}
             results.append(
                 CellResult(
                     grade_id=grade_id(cell),
                     title=titles[grade_id(cell)],
                     manual=is_manual(cell),
-                    points=points(cell) if passed else 0.0,
+                    points=worth,
                     max_points=points(cell),
                     **explained,
                 )
             )
-            own_error = None if is_test(cell) else own_error
+            if is_test(cell):  # an answer's error explains its own tests alone
+                own_errors = [each for each in own_errors if not each[2]]
         return results
+
+    def worth(self, cell: Mapping[str, Any]) -> float:
+        """The points of a test cell that passed: all, or what it says in its last line.
+
+        A cell that ends in a number gives that many points, as in nbgrader.
+        """
+        most = points(cell)
+        value = self.answer["judged"][cell["id"]].get("value")
+        if value is None:
+            return most
+        return min(most, max(0.0, value)) if math.isfinite(value) else 0.0
 
     def own_error(self, cell: Mapping[str, Any]) -> str | None:
         """The error of a cell in which the student wrote, as one sentence."""
@@ -107,11 +121,21 @@ class Verdict:
             return None
         if run["name"] == "NotImplementedError":
             return "It is not answered yet: its cell raises NotImplementedError."
+        if run["name"] == "ModuleNotFoundError" and (
+            found := re.search(r"named '([\w.]+)'", run["text"])
+        ):
+            return (
+                f"Your own cell stopped: the module '{found[1]}' is not there when the "
+                "notebook is graded. A file of your own beside the notebook is not run:"
+                " copy what you need of it into the notebook."
+            )
         if run["ended"] == "error":
             return f"Your own cell stopped with {what_raised(run)}"
         return self.sentence(cell, run)
 
-    def explain(self, cell: Mapping[str, Any], own: str | None) -> dict[str, Any]:
+    def explain(
+        self, cell: Mapping[str, Any], own: Sequence[OwnError]
+    ) -> dict[str, Any]:
         """Why a test cell gives no points; empty when it passed."""
         run = self.answer["judged"].get(cell["id"])
         if run is None:
@@ -127,7 +151,7 @@ class Verdict:
         self,
         cell: Mapping[str, Any],
         run: Mapping[str, str],
-        own: str | None,
+        own: Sequence[OwnError],
         *,
         visible: bool,
     ) -> dict[str, Any]:
@@ -146,10 +170,12 @@ class Verdict:
             return found | ({"error": problem} if visible else {})
         return {"error": self.stopped(run, own, visible)}
 
-    def stopped(self, run: Mapping[str, str], own: str | None, visible: bool) -> str:
+    def stopped(
+        self, run: Mapping[str, str], own: Sequence[OwnError], visible: bool
+    ) -> str:
         """One clear sentence on a test that another exception stopped."""
-        if own:
-            return own
+        if reason := reason_among(own, run):
+            return reason
         if run["name"] == "NotImplementedError":
             return "It is not answered yet: your code raises NotImplementedError."
         missing = MISSING_NAME.search(run["text"])
@@ -179,6 +205,11 @@ class Verdict:
             found.append(self.sentence({}, skipped[0]))
         return list(dict.fromkeys(found))
 
+    def met_a_limit(self) -> bool:
+        """Whether other limits could have given another grade."""
+        runs = (*self.answer["runs"].values(), *self.answer["judged"].values())
+        return any(run["ended"] in ("time", "died", "skipped") for run in runs)
+
     def sentence(self, cell: Mapping[str, Any], run: Mapping[str, str]) -> str:
         """How a cell ended that neither passed nor raised."""
         if run["ended"] == "skipped" and run["text"] == "notebook":
@@ -198,6 +229,30 @@ class Verdict:
         return (
             f"The {kind} cell '{name}' ended Python itself (out of memory, or an exit)."
         )
+
+
+def binds(cell: Mapping[str, Any]) -> set[str]:
+    """The names that a cell of code binds; ANY for one that is not Python."""
+    if cell["cell_type"] != "code":
+        return set()
+    body = statements(cell["source"])
+    return {name for each in body for name in bound(each)} if body else {ANY}
+
+
+def reason_among(own: Sequence[OwnError], run: Mapping[str, str]) -> str | None:
+    """The error of the student's own cells that explains a test's; None for none.
+
+    A cell that stopped explains a name that it did not bind. An answer's cell that
+    stopped also explains an error that is no wrong value.
+    """
+    missing = MISSING_NAME.search(run["text"])
+    if missing:
+        for said, names, _ in reversed(own):
+            if names & {missing[1], ANY}:
+                return said
+    if run["name"] in ("AssertionError", "CheckFailed"):
+        return None
+    return next((said for said, _, answer in reversed(own) if answer), None)
 
 
 def kind_of(cell: Mapping[str, Any]) -> str:

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
-from autograder.archives import Found, printable
+from autograder.archives import Found, archive_suffix, printable
 from autograder.model import CourseError
 from autograder.tables import Table
 
@@ -30,11 +30,15 @@ class Top:
     """Something at the top of a download: a file, or a folder with files in it.
 
     `files()` gives what is in it; it raises ValueError when it cannot be looked at.
+    `inside()` gives what lies at the top of a folder; `text(path)` is a small file in
+    it, hidden ones too, or None.
     """
 
     name: str
     is_folder: bool
     files: Callable[[], list[Found]]
+    inside: Callable[[], "list[Top]"] = list
+    text: Callable[[str], str | None] = lambda path: None
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,8 @@ class Handed:
     """What one student handed in, and what the LMS says about it.
 
     `lms_id` is the student's number in the LMS; `problem` says why there is no file.
+    A `stray` is no student's: it is told, and not collected. `received` is the time
+    where the download itself holds it.
     """
 
     name: str
@@ -49,6 +55,8 @@ class Handed:
     lms_id: str | None = None
     late: bool = False
     problem: str | None = None
+    stray: bool = False
+    received: str | None = None
 
 
 class Downloads(Protocol):
@@ -59,6 +67,20 @@ class Downloads(Protocol):
 
     def handed(self, top: Top) -> Handed:
         """Who handed this in."""
+
+
+NO_SUBMISSION = "this is no student's submission; it was left alone"
+
+
+def stray(top: Top, problem: str = NO_SUBMISSION) -> Handed:
+    """Something beside the submissions."""
+    return Handed(top.name, list, problem=problem, stray=True)
+
+
+def may_be_work(top: Top) -> bool:
+    """Whether a student may have handed this in: a folder, a notebook, an archive."""
+    ending = PurePosixPath(top.name).suffix.lower() == ".ipynb"
+    return top.is_folder or ending or archive_suffix(top.name) is not None
 
 
 def renamed(top: Top, name: str) -> Callable[[], list[Found]]:
@@ -75,6 +97,8 @@ class Person:
 
     `student` is the id in the gradebook, `lms_id` the number in the LMS, `others` what
     else the student may be called by. `received` is the LMS's own text for the time.
+    `draft`: the student has not handed in yet. `group` is the name of the team. `said`
+    is what else the LMS tells about the date.
     """
 
     row: int
@@ -83,6 +107,14 @@ class Person:
     name: str
     others: tuple[str, ...] = ()
     received: str | None = None
+    draft: bool = False
+    group: str | None = None
+    said: str | None = None
+
+    @property
+    def called(self) -> tuple[str, ...]:
+        """All texts by which the student is known, the id first."""
+        return tuple(dict.fromkeys((self.student, *self.others, self.lms_id)))
 
 
 @dataclass(frozen=True)
@@ -90,6 +122,7 @@ class Roster:
     """A class list; the kinds differ in where they find what."""
 
     table: Table
+    has_times: ClassVar[bool] = False  # whether it tells when students handed in
 
     @cached_property
     def people(self) -> list[Person]:
@@ -113,7 +146,7 @@ class Roster:
         for person in self.people:
             called = ([person.lms_id], [person.student], person.others)
             for way, texts in zip(ways, called, strict=False):
-                for text in {text.casefold() for text in texts if text}:
+                for text in {spaced(text) for text in texts if text}:
                     way.setdefault(text, []).append(person)
             if name := same_name(person.name):
                 ways[3].setdefault(name, []).append(person)
@@ -123,17 +156,22 @@ class Roster:
         """The one student with this number, or called so; None for none or several."""
         by_number, by_id, by_text, by_name = self._index
         if lms_id is not None:
-            return one(by_number.get(lms_id.casefold()))
+            return one(by_number.get(spaced(lms_id)))
         for text in called:
             for way, key in (
-                (by_id, text.casefold()),
-                (by_text, text.casefold()),
-                (by_number, text.casefold()),
+                (by_id, spaced(text)),
+                (by_text, spaced(text)),
+                (by_number, spaced(text)),
                 (by_name, same_name(text)),
             ):
                 if person := one(way.get(key)):
                     return person
         return None
+
+
+def spaced(text: str) -> str:
+    """An id as an LMS compares it: no case, and spaces do not count."""
+    return unicodedata.normalize("NFC", " ".join(text.split())).casefold()
 
 
 def usable(text: str) -> str:
@@ -153,6 +191,30 @@ def same_name(name: str) -> str:
     return "".join(c for c in text if c.isalnum())
 
 
+def agree(name: str, listed: str) -> bool:
+    """Whether a download and a class list may mean one person by these two names.
+
+    Letters alone are compared, without their marks, in any order of the words: Canvas
+    writes `lovelaceada` for `Lovelace, Ada`. A name that is not told disagrees with
+    nothing. Moodle may put the user name before the full name.
+    """
+    ours, theirs = bare(name), bare(listed)
+    if not ours or not theirs or sorted(ours) == sorted(theirs):
+        return True
+    return theirs in ours
+
+
+def bare(name: str) -> str:
+    """A name's letters and digits without their marks."""
+    return same_name(
+        "".join(
+            c
+            for c in unicodedata.normalize("NFKD", printable(name))
+            if not unicodedata.combining(c)
+        )
+    )
+
+
 # --- the column of the grades ---------------------------------------------------------
 
 
@@ -163,6 +225,7 @@ class Target:
     roster: Roster
     column: int
     most: float | None
+    takes_more = True  # a score above the maximum, for extra credit
 
     def refusal(self, person: Person) -> str | None:
         """Why the LMS takes no score of this student; None when it does."""
@@ -171,6 +234,10 @@ class Target:
     def comment(self, person: Person, scored: "Scored") -> dict[tuple[int, int], str]:
         """Words for the student, where the list has a place for them."""
         return {}
+
+    def columns(self) -> list[int]:
+        """The columns that the importer wants; the others stay at home."""
+        return list(range(len(self.roster.table.header)))
 
 
 def number_in(text: str) -> float:

@@ -19,9 +19,11 @@ from autograder.lms.base import (
     Roster,
     Target,
     Top,
+    may_be_work,
     number_in,
     renamed,
     same_name,
+    stray,
     usable,
 )
 from autograder.model import CourseError
@@ -36,7 +38,15 @@ NAME_WITH_NUMBER = re.compile(
     r"(?:\d+_(?P<file>.+)|(?P<typed>text|link)\.html)",
     re.IGNORECASE | re.DOTALL,
 )
+NAME_OF_DIGITS = re.compile(
+    r"(?P<name>\d+)_(?P<late>late_)?(?P<anon>(?!))?(?P<id>\d+)_"
+    r"(?:\d+_(?P<file>.+)|(?P<typed>text|link)\.html)",
+    re.IGNORECASE | re.DOTALL,
+)
+READINGS = (NAME_WITH_NUMBER, NAME_OF_DIGITS, NAME)
 TITLE = re.compile(r"(?P<title>.*?)\s*\((?P<number>\d+)\)\s*")
+IDENTITY = ("Student", "ID", "SIS User ID", "SIS Login ID", "Integration ID")
+IDENTITY += ("Root Account", "Section", "FirstName", "LastName")
 READ_ONLY = "(read only)"
 
 
@@ -47,26 +57,34 @@ class CanvasDownloads:
     known: Mapping[str, str]
 
     def fits(self, tops: Sequence[Top]) -> bool:
-        """Whether all names here look like Canvas's."""
-        names = [top.name for top in tops if not top.is_folder]
-        return len(names) == len(tops) > 0 and all(map(NAME.fullmatch, names))
+        """Whether the names of all work here look like Canvas's.
 
-    def reading(self, name: str) -> re.Match[str]:
-        """What the name means; of two readings the one that the roster knows.
-
-        Somebody who calls himself `x_999` looks like the student 999 at first sight.
+        A class list or a note of one's own beside it changes nothing.
         """
-        first = NAME.fullmatch(name)
-        second = NAME_WITH_NUMBER.fullmatch(name)
-        if second and same_name(self.known.get(second["id"], "")) == same_name(
-            second["name"]
-        ):
-            return second
-        return first
+        work = [top for top in tops if may_be_work(top)]
+        named = [top for top in tops if not top.is_folder and NAME.fullmatch(top.name)]
+        return bool(named) and all(top in named for top in work)
+
+    def reading(self, name: str) -> re.Match[str] | None:
+        """What the name means; of several readings the one that the roster knows.
+
+        Somebody who calls himself `x_999` looks like the student 999 at first sight,
+        and who is called by digits alone looks like a number.
+        """
+        found = [match for kind in READINGS if (match := kind.fullmatch(name))]
+        for match in found:
+            listed = self.known.get(match["id"], "")
+            if listed and same_name(listed) == same_name(match["name"] or ""):
+                return match
+        plain = [match for match in found if match.re is not NAME_WITH_NUMBER]
+        listed = [match for match in plain if match["id"] in self.known]
+        return next(iter([*listed, *plain]), None)
 
     def handed(self, top: Top) -> Handed:
         """Who handed this in."""
         match = self.reading(top.name)
+        if match is None:
+            return stray(top)
         late = bool(match["late"])
         number = match["id"] or match["anon"]
         name = match["name"] or number
@@ -104,6 +122,12 @@ class CanvasTarget(Target):
         before = self.roster.table.cell(person.row, self.column).upper()
         what = {"EX": "is excused in Canvas", "N/A": "does not have it in Canvas"}
         return what.get(before)
+
+    def columns(self) -> list[int]:
+        """Who is meant, and this assignment: an import would set all others back."""
+        table = self.roster.table
+        known = (table.column(name) for name in IDENTITY)
+        return sorted({0, self.column, *(each for each in known if each is not None)})
 
 
 def canvas_target(roster: Roster, assignment: str, column: str | None) -> CanvasTarget:

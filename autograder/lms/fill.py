@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from autograder.course.folder import Course, write_whole
+from autograder.course.settings import settings
 from autograder.course.submitted import read_note
 from autograder.lms.base import Person, Roster, Target, points_text
-from autograder.lms.registry import kept_roster, read_roster, target_of
-from autograder.model import CourseError, Outcome
+from autograder.lms.class_list import kept_roster, kept_rosters, renewed
+from autograder.lms.registry import read_roster, target_of
+from autograder.model import CourseError
 from autograder.results.scores import Scored, read_class
 from autograder.tables import FORMULA
 
@@ -26,13 +28,14 @@ class Sent:
     """What was written where, and what a person must look at, one sentence each.
 
     `absent` are the students of the class list who handed nothing in: their cells stay
-    as they were.
+    as they were. `paths` are the files, one for each section.
     """
 
     path: Path
     written: int = 0
     problems: list[str] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
+    paths: list[Path] = field(default_factory=list)
 
 
 def send_back(
@@ -43,25 +46,74 @@ def send_back(
     roster: Path | None = None,
     column: str | None = None,
     scale: bool = False,
+    partial: bool = False,
 ) -> Sent:
     """Write the class list of `to` (canvas, moodle) with the scores in it to `path`.
 
-    `roster` is the file that the LMS gave; by default the one that the class was
-    collected with. `column` names Canvas's column when its title leaves a doubt. With
-    `scale`, scores are turned into the LMS's own maximum. Raises CourseError.
+    `roster` is the file that the LMS gave; by default those that the class was
+    collected with, each of which becomes a file of its own. `column` names Canvas's
+    column when its title leaves a doubt. With `scale`, scores are turned into the LMS's
+    own maximum. With `partial`, scores that wait for a person are sent too, as far as
+    they are. Raises CourseError.
     """
-    source = roster or kept_roster(course, assignment)
-    if not source.is_file():
+    sources = [roster] if roster else kept_rosters(course, assignment)
+    sources = sources or [kept_roster(course, assignment)]
+    if missing := [source for source in sources if not source.is_file()]:
         raise CourseError(
-            f"{source}: no such file. Give the class list of the LMS: --roster FILE."
+            f"{missing[0]}: no such file. Give the class list of the LMS: --roster "
+            "FILE."
         )
-    target = target_of(read_roster(source), assignment, column, to)
+    lists = [read_roster(source) for source in sources]
+    targets = [target_of(each, assignment, column, to) for each in lists]
     scored = read_class(course, assignment)
-    factor = factor_of(target, scored, scale, source)
-    sent, cells = fill(course, target, scored, factor, path)
-    table = target.roster.table.with_cells(harmless(target.roster) | cells)
-    write_whole(path, table.to_bytes())
-    return sent
+    sections = divided(course, scored, lists, other_sections(course, assignment, lists))
+    total = Sent(path)
+    for target, source, mine in zip(targets, sources, sections, strict=True):
+        factor = factor_of(target, scored, scale, source)
+        own = path if len(sources) == 1 else path_of_section(path, source)
+        sent, cells = fill(course, target, mine, factor, own, partial)
+        table = target.roster.table.with_cells(harmless(target.roster) | cells)
+        write_whole(own, table.for_importer(target.columns()).to_bytes())
+        total.written += sent.written
+        total.problems += sent.problems
+        total.absent += sent.absent
+        total.paths.append(own)
+    return total
+
+
+def other_sections(
+    course: Course, assignment: str, lists: Sequence[Roster]
+) -> list[Roster]:
+    """The kept class lists that none of these is, downloaded again."""
+    these = {renewed(course, assignment, each) for each in lists}
+    kept = kept_rosters(course, assignment)
+    return [read_roster(path) for path in kept if path not in these]
+
+
+def divided(
+    course: Course,
+    scored: Sequence[Scored],
+    lists: Sequence[Roster],
+    others: Sequence[Roster],
+) -> list[list[Scored]]:
+    """The students by their section; who is in none is told with the last.
+
+    Who is in one of the `others` is missing nowhere.
+    """
+    sections: list[list[Scored]] = [[] for _ in lists]
+    for each in scored:
+        rows = [row_of(course, one, each) is not None for one in lists]
+        if any(rows):
+            sections[rows.index(True)].append(each)
+        elif not any(row_of(course, other, each) for other in others):
+            sections[-1].append(each)
+    return sections
+
+
+def path_of_section(path: Path, source: Path) -> Path:
+    """Where the list of one of several sections goes."""
+    _, _, section = source.stem.partition("@")
+    return path.with_stem(f"{path.stem}-{section}") if section else path
 
 
 def factor_of(
@@ -85,6 +137,7 @@ def fill(
     scored: Sequence[Scored],
     factor: float,
     path: Path,
+    partial: bool = False,
 ) -> tuple[Sent, dict[tuple[int, int], str]]:
     """The cells to write, and the report; each student's row is found once."""
     sent, cells = Sent(path), {}
@@ -93,7 +146,10 @@ def fill(
         student = each.result.student
         person = row_of(course, target.roster, each)
         if person is None:
-            sent.problems.append(f"{student}: has no row in the class list{has(each)}")
+            hint = "; who left the course goes into course.toml under dropped"
+            sent.problems.append(
+                f"{student}: has no row in the class list{has(each)}{hint}"
+            )
             continue
         if person.row in rows:
             sent.problems.append(f"{student}: has the same row as {rows[person.row]}")
@@ -103,25 +159,37 @@ def fill(
         if problem is not None:
             sent.problems.append(f"{student}: {problem}; not written{has(each)}")
             continue
-        blank = no_score(each)
-        if blank is not None:
+        blank = each.unsettled
+        if partial and blank is not None and each.partial:
+            sent.problems.append(f"{student}: not final: {blank}")
+        elif blank is not None:
             sent.problems.append(f"{student}: left blank: {blank}")
             cells[person.row, target.column] = ""
             continue
         if each.late and each.late.assumed:
             what = "late by the LMS's mark, which tells no time: counted as 1 day"
             sent.problems.append(f"{student}: {what}")
-        cells[person.row, target.column] = points_text(factor * each.points)
+        points = factor * each.points
+        if above := more_than_most(target, points, each.result.max_points, factor):
+            took = "" if target.takes_more else "; not written: the LMS refuses it"
+            sent.problems.append(f"{student}: {above}{took}")
+            if not target.takes_more:
+                continue
+        cells[person.row, target.column] = points_text(points)
         cells |= target.comment(person, each)
         sent.written += 1
-    people = target.roster.people
-    sent.absent = [person.student for person in people if person.row not in rows]
+    rules = settings(course)
+    sent.absent = [
+        person.student
+        for person in target.roster.people
+        if person.row not in rows and not rules.has_left(*person.called)
+    ]
     return sent, cells
 
 
 def unsettled(course: Course, assignment: str) -> list[str]:
     """Who has no final score, and why: one sentence each."""
-    blank = ((s.result.student, no_score(s)) for s in read_class(course, assignment))
+    blank = ((s.result.student, s.unsettled) for s in read_class(course, assignment))
     return [f"{student}: no score: {why}" for student, why in blank if why]
 
 
@@ -141,16 +209,14 @@ def has(scored: Scored) -> str:
     return "" if scored.points is None else f" (score {points_text(scored.points)})"
 
 
-def no_score(scored: Scored) -> str | None:
-    """Why there is no final score; None when there is one."""
-    result = scored.result
-    if result.outcome is Outcome.FAILED:
-        return f"the grader failed: {result.reason or 'no reason was recorded'}"
-    if result.outcome is Outcome.INVALID:
-        return f"refused: {result.reason or 'no reason was recorded'}"
-    if scored.waiting:
-        return f"{scored.waiting:g} points wait to be graded by hand"
-    return None
+def more_than_most(
+    target: Target, points: float, ours: float, factor: float
+) -> str | None:
+    """Why a score does not fit the LMS's maximum; None when it does."""
+    most = ours * factor if target.most is None else target.most
+    if points_text(points) == points_text(most) or points < most:
+        return None
+    return f"{points_text(points)} is more than the maximum of {points_text(most)}"
 
 
 def harmless(roster: Roster) -> dict[tuple[int, int], str]:

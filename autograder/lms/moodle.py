@@ -3,6 +3,8 @@
 A download (mod/assign/classes/downloader.php): one folder a student,
 `Full Name_PARTICIPANT_assignsubmission_file` (older ones end in `_`), or files whose
 names begin so. Underscores of a name become spaces. Typed text is `..._onlinetext`.
+Team submissions are called by the group, `GROUP_NUMBER_assignsubmission_file`: the
+number is the group's. Who is in no group is in `Default group_assignsubmission_file`.
 
 The importer (mod/assign/feedback/offline) wants `Identifier`, `Grade` and `Last
 modified (grade)` of the worksheet, in one language, and passes over a grade above
@@ -26,6 +28,7 @@ from autograder.lms.base import (
     number_in,
     points_text,
     renamed,
+    stray,
     usable,
 )
 from autograder.model import CourseError
@@ -35,9 +38,15 @@ if TYPE_CHECKING:
     from autograder.results.scores import Scored
 
 NAME = re.compile(
-    r"(?P<name>[^_]*)_(?P<id>\d+)_assignsubmission_(?P<plugin>[a-z]+)(?:_(?P<file>.*))?",
+    r"(?P<name>[^_]*)(?:_(?P<id>\d+))?_assignsubmission_(?P<plugin>[a-z]+)"
+    r"(?:_(?P<file>.*))?",
     re.DOTALL,
 )
+NOT_MOODLES = "its name is not one that Moodle gives to a student's submission"
+NO_GROUP = "Default group"  # how Moodle calls those who are in none
+DRAFT = "draft"
+EXTENSION = re.compile(r"Extension granted until:? [^-]*", re.IGNORECASE)
+BREAK = re.compile(r"<br\s*/?>|</?p>|\n", re.IGNORECASE)
 PARTICIPANT = re.compile(r"\D*(\d+)")
 
 
@@ -52,8 +61,7 @@ class MoodleDownloads:
         """Who handed this in."""
         match = NAME.fullmatch(top.name)
         if match is None or not (top.is_folder or match["file"]):
-            problem = "its name is not one that Moodle gives to a student's submission"
-            return Handed(top.name, top.files, problem=problem)
+            return stray(top, NOT_MOODLES)
         name = " ".join(match["name"].split())
         if match["plugin"] != "file":
             return Handed(name, list, match["id"], problem=TYPED)
@@ -64,6 +72,8 @@ class MoodleDownloads:
 @dataclass(frozen=True)
 class MoodleRoster(Roster):
     """A grading worksheet of Moodle."""
+
+    has_times = True
 
     def person(self, row: int) -> Person | None:
         """The student of a row."""
@@ -77,6 +87,9 @@ class MoodleRoster(Roster):
         ]
         others = tuple(text for text in texts if text not in NOTHING)
         received = table.cell(row, table.column("Last modified (submission)"))
+        status = table.cell(row, table.column("Status"))
+        granted = EXTENSION.search(status)
+        group = table.cell(row, table.column("Group", "Submission group"))
         return Person(
             row,
             usable(others[0] if others else match[1]),
@@ -84,12 +97,17 @@ class MoodleRoster(Roster):
             table.cell(row, table.column("Full name")),
             others,
             None if received in NOTHING else received,
+            status.casefold().startswith(DRAFT),
+            None if group in NOTHING else group,
+            granted[0].strip() if granted else None,
         )
 
 
 @dataclass(frozen=True)
 class MoodleTarget(Target):
     """The Grade column of a worksheet."""
+
+    takes_more = False
 
     def refusal(self, person: Person) -> str | None:
         """Moodle says whose grade is locked."""
@@ -98,12 +116,17 @@ class MoodleTarget(Target):
         return "has a grade that is locked in Moodle" if locked else None
 
     def comment(self, person: Person, scored: "Scored") -> dict[tuple[int, int], str]:
-        """A summary, where there is a column for it and no comment of a person yet."""
+        """A summary in the place of an earlier one; what a person wrote stays."""
         table = self.roster.table
         column = table.column("Feedback comments")
-        if column is None or table.cell(person.row, column) not in ("", "-"):
+        if column is None:
             return {}
-        return {(person.row, column): summary_for_student(scored)}
+        before = table.cell(person.row, column)
+        theirs = of_a_person(before, scored)
+        if theirs and theirs == before:
+            return {}
+        ours = summary_for_student(scored)
+        return {(person.row, column): "<br>".join(filter(None, [ours, theirs]))}
 
 
 def moodle_target(roster: Roster, assignment: str, column: str | None) -> MoodleTarget:
@@ -115,6 +138,26 @@ def moodle_target(roster: Roster, assignment: str, column: str | None) -> Moodle
         raise CourseError(f"{table.path}: it has several maximum grades.")
     place = table.column("Grade")
     return MoodleTarget(roster, place, number_in(*grades) if grades else None)
+
+
+def of_a_person(comment: str, scored: "Scored") -> str:
+    """What in a comment that Moodle holds is not our own of an earlier time.
+
+    Ours has a line for each exercise, `TITLE: 2 of 3`, then lines that begin with a
+    title and name an idea, then the delay. Points and ideas may be other ones today.
+    """
+    if comment in NOTHING:
+        return ""
+    titles = {re.escape(html.escape(title)) for title, _ in scored.exercises}
+    titles |= {re.escape(title) for title, _ in scored.exercises}
+    known = "|".join(sorted(titles, key=len, reverse=True)) or "(?!)"
+    points = re.compile(rf"'?(?:{known}): -?[\d.,]+ of [\d.,]+")
+    ours = re.compile(rf"'?(?:{known}): .+|\d+ days? late: −[\d.]+ points")
+    lines = [line.strip() for line in BREAK.split(comment)]
+    if not any(map(points.fullmatch, lines)):
+        return comment
+    theirs = [line for line in lines if line and not ours.fullmatch(line)]
+    return "<br>".join(theirs)
 
 
 def summary_for_student(scored: "Scored") -> str:

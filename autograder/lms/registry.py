@@ -2,12 +2,21 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
-from autograder.course.folder import Course
-from autograder.lms.base import Downloads, Handed, Roster, Target, Top, same_name
+from autograder.lms.base import (
+    Downloads,
+    Handed,
+    Roster,
+    Target,
+    Top,
+    may_be_work,
+    same_name,
+    stray,
+)
 from autograder.lms.canvas import CanvasDownloads, CanvasRoster, canvas_target
 from autograder.lms.moodle import MoodleDownloads, MoodleRoster, moodle_target
+from autograder.lms.nbgrader import NbgraderDownloads
 from autograder.lms.plain import PlainDownloads, PlainRoster
 from autograder.model import CourseError
 from autograder.tables import read_table
@@ -17,13 +26,14 @@ from autograder.tables import read_table
 class System:
     """A learning management system.
 
-    `downloads` reads names, given the students' names by their numbers. A class list
+    `downloads` reads names, given the students' names by their numbers and the
+    assignment. A class list
     with all of `columns` is a `roster` of this system; `target` finds the column for
     the scores of an assignment in it (None: the system takes no scores back).
     """
 
     name: str
-    downloads: Callable[[Mapping[str, str]], Downloads]
+    downloads: Callable[[Mapping[str, str], str], Downloads]
     columns: tuple[str, ...]
     roster: type[Roster]
     target: Callable[[Roster, str, str | None], Target] | None
@@ -32,24 +42,87 @@ class System:
 SYSTEMS = (
     System(
         "moodle",
-        lambda known: MoodleDownloads(),
+        lambda known, assignment: MoodleDownloads(),
         ("Identifier", "Grade"),
         MoodleRoster,
         moodle_target,
     ),
-    System("canvas", CanvasDownloads, ("ID", "Section"), CanvasRoster, canvas_target),
-    System("plain", lambda known: PlainDownloads(), ("student",), PlainRoster, None),
+    System(
+        "canvas",
+        lambda known, assignment: CanvasDownloads(known),
+        ("ID", "Section"),
+        CanvasRoster,
+        canvas_target,
+    ),
 )
+# Read when no system's names are there.
+TREE = NbgraderDownloads
+PLAIN = System(
+    "plain",
+    lambda known, assignment: PlainDownloads(),
+    ("student",),
+    PlainRoster,
+    None,
+)
+KINDS = (*SYSTEMS, PLAIN)
+LISTS = (".csv", ".tsv", ".xls", ".xlsx", ".ods")
+DEEP = 3  # folders around a download that are looked through
 
 
-def recognise(tops: Sequence[Top], known: Mapping[str, str]) -> list[Handed]:
+def recognise(
+    tops: Sequence[Top], known: Mapping[str, str], assignment: str = ""
+) -> list[Handed]:
     """Who handed in what; a scheme is used where the LMS's names leave no doubt.
 
     `known` holds the names of the students by their numbers, where a roster was given.
+    A folder around a system's download, or several, is looked through.
     """
-    schemes = (system.downloads(known) for system in SYSTEMS)
-    scheme = next(scheme for scheme in schemes if scheme.fits(tops))
-    return joined(scheme.handed(top) for top in tops)
+    schemes = [system.downloads(known, assignment) for system in SYSTEMS]
+    schemes.append(TREE(assignment))
+    beside: list[Top] = []
+    now = tops
+    for _ in range(DEEP + 1):
+        scheme = next((scheme for scheme in schemes if scheme.fits(now)), None)
+        if scheme is not None:
+            return joined([*map(scheme.handed, now), *map(stray, beside)])
+        folders = [top for top in now if top.is_folder]
+        if len(folders) != 1 or any(may_be_work(t) for t in now if not t.is_folder):
+            break
+        beside += [top for top in now if not top.is_folder]
+        now = folders[0].inside()
+    return joined(plain_handed(tops, known.values(), assignment))
+
+
+def plain_handed(
+    tops: Sequence[Top], names: Iterable[str], assignment: str
+) -> list[Handed]:
+    """Work under the students' own names; one folder around it is looked through.
+
+    It is a student's when it is alone and holds files, unless the class list knows who
+    is called by those.
+    """
+    listed = {same_name(name) for name in names} - {""}
+    beside = [top for top in tops if is_list(top) and stem(top) not in listed]
+    work = [top for top in tops if top not in beside]
+    if len(work) == 1 and work[0].is_folder:
+        inside = work[0].inside()
+        folders = {top.name for top in inside if top.is_folder}
+        around = all(top.is_folder or is_list(top) for top in inside)
+        known = not listed.isdisjoint(map(stem, inside))
+        if (folders and around and folders != {assignment}) or known:
+            found = plain_handed(inside, names, assignment)
+            return [*found, *map(stray, beside)]
+    return [*map(PlainDownloads().handed, work), *map(stray, beside)]
+
+
+def is_list(top: Top) -> bool:
+    """Whether this is a spreadsheet's file: a class list that lies beside the work."""
+    return not top.is_folder and PurePosixPath(top.name).suffix.lower() in LISTS
+
+
+def stem(top: Top) -> str:
+    """What a file or folder is called, as a name is compared."""
+    return same_name(top.name if top.is_folder else PurePosixPath(top.name).stem)
 
 
 def joined(pieces: Iterable[Handed]) -> list[Handed]:
@@ -92,18 +165,13 @@ def names(group: Iterable[Handed]) -> str:
     return ", ".join(sorted({piece.name for piece in group}))
 
 
-def kept_roster(course: Course, assignment: str) -> Path:
-    """The copy of the class list with which an assignment was collected."""
-    return course.root / "rosters" / f"{assignment}.csv"
-
-
 def read_roster(path: Path) -> Roster:
     """Read a class list of any known kind; CourseError when it is of none.
 
     Two rows with the same id would be one student: they are refused.
     """
     table = read_table(Path(path))
-    for system in SYSTEMS:
+    for system in KINDS:
         if all(table.column(name) is not None for name in system.columns):
             roster = system.roster(table)
             break
@@ -132,7 +200,7 @@ def target_of(roster: Roster, assignment: str, column: str | None, to: str) -> T
 
     Raises CourseError when the list is another system's, or has no place for them.
     """
-    system = next(each for each in SYSTEMS if isinstance(roster, each.roster))
+    system = next(each for each in KINDS if isinstance(roster, each.roster))
     if system.target is None:
         raise CourseError(
             f"{roster.table.path}: Canvas's gradebook or Moodle's grading worksheet "

@@ -5,6 +5,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from autograder.assignment.cache import note_handed_out
 from autograder.assignment.exam import (
     SECRETS,
     read_exam,
@@ -77,7 +78,9 @@ def publish(course: Course, assignment: str, source: Path) -> Path:
         fill_gradebook(trial, course.root.name, assignment)
         shutil.rmtree(course.source(assignment).parent, ignore_errors=True)
         write_whole(course.source(assignment), trial.source(assignment).read_bytes())
+    note_handed_out(course, assignment)  # of a course that has kept no marks so far
     write_whole(course.release(assignment), student_version(source))
+    note_handed_out(course, assignment)
     write_config(course)
     return course.release(assignment)
 

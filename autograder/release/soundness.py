@@ -14,18 +14,14 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from autograder.assignment.cells import grade_id, is_answer, is_given, is_test
 from autograder.assignment.exam import (
     Exam,
     filled_in,
-    grade_id,
-    is_answer,
-    is_test,
     reference_answers,
     student_version,
 )
 from autograder.assignment.per_student import seed_cell
-from autograder.demo.students import Variant, read_variants
-from autograder.engine.prepare import is_given
 from autograder.engine.runner import Runner
 from autograder.judge.judge import judge_submission
 from autograder.model import (
@@ -36,6 +32,7 @@ from autograder.model import (
     Result,
     Submission,
 )
+from autograder.release.variants import Variant, read_variants
 from autograder.static_analysis.ready_made import bound, loads, statements
 
 KINDS = ("None", "NaN", "empty", "zero", "always equal")

@@ -20,16 +20,17 @@ def export_csv(course: Course, assignment: str, path: Path | None = None) -> Pat
     """Write one row a student, in UTF-8; return the path (reports/ASSIGNMENT.csv).
 
     `outcome` is graded, invalid or failed, and "none" for a student of the gradebook
-    who handed nothing in. Only what is graded has a score; for the others it is empty,
-    never zero. `waiting` are the points that a person has not given yet. `penalty` is
-    what lateness cost; the score is without it. Then comes a column for each graded
-    cell, before the penalty.
+    or of a class list who handed nothing in. Only what is graded has a score; for the
+    others, and where the time of the hand-in cannot be read, it is empty, never zero.
+    `waiting` are the points that a person has not given yet. `penalty` is what lateness
+    cost; the score is without it. Then comes a column for each graded cell, before the
+    penalty.
     """
     scored = read_class(course, assignment)
     cells = list(dict.fromkeys(s.cell.grade_id for each in scored for s in each.scores))
     most = max((each.result.max_points for each in scored), default=0.0)
     rows = [_row(each, cells, most) for each in scored]
-    missing = absent(course, [each.result.student for each in scored])
+    missing = absent(course, assignment, [each.result.student for each in scored])
     blank = [""] * (2 + len(LATE) + len(cells))
     rows += [[name, None, most, "none", *blank] for name in missing]
     path = path or course.report(assignment).with_suffix(".csv")
@@ -75,10 +76,10 @@ def _row(scored: Scored, cells: list[str], most: float) -> list[object]:
     late = scored.late
     return [
         result.student,
-        scored.points,
+        None if late and late.unclear else scored.points,
         result.max_points or most,
         result.outcome.value,
-        result.reason or "",
+        "; ".join(filter(None, [*scored.again, scored.stale, result.reason])),
         scored.waiting if scored.graded else None,
         late.days if late else None,
         scored.penalty if late and scored.graded else None,

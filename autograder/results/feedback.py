@@ -14,7 +14,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from autograder.assignment.exam import grade_id, is_answer
+from autograder.assignment.cells import grade_id, is_answer
 from autograder.course.folder import Course, write_whole
 from autograder.results.pages import render
 from autograder.results.sanitise import (

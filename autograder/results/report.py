@@ -130,7 +130,7 @@ def write_report(course: Course, assignment: str) -> Path:
     report = Report(
         assignment,
         tuple(students),
-        tuple(absent(course, names)),
+        tuple(absent(course, assignment, names)),
         frozenset(n for n in names if course.feedback(assignment, n).is_file()),
     )
     write_whole(course.report(assignment), report_page(report))

@@ -4,25 +4,43 @@ Feedback, report and export all read the class here, so that they never disagree
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
-from autograder.course import gradebook
+from autograder.assignment.cache import released_exam
+from autograder.collect.collect import read_submission
+from autograder.course import attempts, gradebook
 from autograder.course.folder import Course
 from autograder.course.gradebook import Given
 from autograder.course.late import Lateness, lateness, said
+from autograder.course.settings import Settings, folded, settings
+from autograder.course.submitted import read_note
+from autograder.lms import class_list
 from autograder.model import CellResult, Outcome, Result
 
+NO_REASON = "no reason was recorded"
+CHANGED = "the answer changed after {given:g} points were given by hand: look again"
+TOO_MANY = "{given:g} points were given by hand, and now it has {most:g}: look again"
+NEW_RELEASE = "released anew after it was graded: run `autograder grade` again"
+NEW_CONTENT = "handed in anew after it was graded: run `autograder grade` again"
+OTHER_ATTEMPT = "by course.toml another attempt counts: run `autograder grade` again"
+NOT_ENTERED = "graded, and not in the gradebook yet: run `autograder grade` again"
 NOT_GRADED = "This submission has not been graded yet: run `autograder grade` again."
 
 
 @dataclass(frozen=True)
 class Score:
-    """The points of one graded cell; `points` is None while it waits for a person."""
+    """The points of one graded cell; `points` is None while it waits for a person.
+
+    `again` says why a person must look once more at what they gave, which is `before`.
+    """
 
     cell: CellResult
     points: float | None
     comment: str | None = None  # the instructor's
+    by_hand: bool = False  # a person gave the points
+    again: str | None = None
+    before: float | None = None
 
     @property
     def full(self) -> bool:
@@ -37,11 +55,42 @@ class Scored:
     result: Result
     scores: tuple[Score, ...]
     late: Lateness | None = None
+    comments: Mapping[str, str] = field(default_factory=dict)  # under other cells
+    attempt: str | None = None  # which attempt counts, for who handed in several times
+    stale: str | None = None  # why it must be graded again
 
     @property
     def graded(self) -> bool:
-        """Whether there is a score at all."""
-        return self.result.outcome is Outcome.GRADED
+        """Whether there is a score at all; a person may give one to any submission."""
+        invalid = self.result.outcome is Outcome.INVALID
+        by_hand = invalid and any(score.by_hand for score in self.scores)
+        return by_hand or self.result.outcome is Outcome.GRADED
+
+    @property
+    def again(self) -> list[str]:
+        """What a person must look at once more, a sentence each."""
+        cells = [f"{s.cell.grade_id}: {s.again}" for s in self.scores if s.again]
+        return [*cells, self.late.unclear] if self.late and self.late.unclear else cells
+
+    @property
+    def unsettled(self) -> str | None:
+        """Why there is no final score; None when there is one."""
+        if self.result.outcome is Outcome.FAILED:
+            return f"the grader failed: {self.result.reason or NO_REASON}"
+        if self.stale:
+            return self.stale
+        if not self.graded:
+            return f"refused: {self.result.reason or NO_REASON}"
+        if self.again:
+            return "; ".join(self.again)
+        if self.waiting:
+            return f"{self.waiting:g} points wait to be graded by hand"
+        return None
+
+    @property
+    def partial(self) -> bool:
+        """Whether there are points so far, and only a person is waited for."""
+        return self.graded and not self.stale and not (self.late and self.late.unclear)
 
     @property
     def earned(self) -> float | None:
@@ -78,24 +127,95 @@ class Scored:
 
 
 def read_class(course: Course, assignment: str) -> list[Scored]:
-    """Everybody who handed something in, by name; nobody is left out.
+    """Everybody who handed something in, by name, but who has left the course.
 
     A submission whose entry in the journal is missing or damaged is a failure of the
     grader, and is listed as one.
     """
     given = gradebook.given(course, assignment)
+    said = gradebook.comments(course, assignment)
     journal = (course.root / "results" / assignment).glob("*.json")
+    rules = settings(course)
     students = {path.stem for path in journal} | set(course.students(assignment))
+    students = {s for s in students if not left(course, rules, assignment, s)}
     late = lateness(course, assignment, students)
-    return [
-        _scored(_result(course, assignment, student), given, late.get(student))
-        for student in sorted(students)
-    ]
+    key = _exam_key(course, assignment)
+    found = []
+    for student in sorted(students):
+        result = _result(course, assignment, student)
+        scored = _scored(result, given, late.get(student))
+        graded = {score.cell.grade_id for score in scored.scores}
+        own = {
+            cell: text
+            for (who, cell), text in said.items()
+            if who == student and cell not in graded
+        }
+        stale = _stale(course, result, key) or another_counts(
+            course, assignment, student, rules
+        )
+        attempt = attempts.said(course, assignment, student, rules)
+        found.append(replace(scored, comments=own, stale=stale, attempt=attempt))
+    return found
 
 
-def absent(course: Course, present: Iterable[str]) -> list[str]:
-    """The students of the gradebook who are not `present`, sorted."""
-    return sorted(gradebook.students(course) - {*present})
+def left(course: Course, rules: Settings, assignment: str, student: str) -> bool:
+    """Whether a student has left the course."""
+    if not rules.dropped:
+        return False
+    note = read_note(course, assignment, student)
+    return rules.has_left(student, *((note.lms_id or "", *note.called) if note else ()))
+
+
+def another_counts(
+    course: Course, assignment: str, student: str, rules: Settings
+) -> str | None:
+    """Whether today's rule, or a new attempt, makes another attempt count."""
+    known = attempts.attempts(course, assignment, student)
+    if len(known) < 2 or attempts.placed(course, assignment, student) not in known:
+        return None
+    if rules.attempts == "best":
+        judged = all((folder / attempts.RESULT).is_file() for folder in known.values())
+        return None if judged else NEW_CONTENT
+    counts = attempts.counted(known, rules, {})
+    same = counts == attempts.placed(course, assignment, student)
+    return None if same else OTHER_ATTEMPT
+
+
+def _exam_key(course: Course, assignment: str) -> str | None:
+    """The key of today's release; None where its source is gone."""
+    if not course.source(assignment).is_file():
+        return None
+    return released_exam(course, assignment).key
+
+
+def _stale(course: Course, result: Result, key: str | None) -> str | None:
+    """Why a result is not that of today's release and of what was handed in last."""
+    if result.outcome is Outcome.FAILED:
+        return None
+    if course.pending_path(result.assignment, result.student).exists():
+        return NOT_ENTERED
+    if result.exam and key and result.exam != key:
+        return NEW_RELEASE
+    if result.content and course.submitted(result.assignment, result.student).is_dir():
+        now, _ = read_submission(course, result.assignment, result.student)
+        if now.key != result.content:
+            return NEW_CONTENT
+    return None
+
+
+def absent(course: Course, assignment: str, present: Iterable[str]) -> list[str]:
+    """Who is in the gradebook or a class list and not `present`, sorted.
+
+    Who has left the course is not missed.
+    """
+    rules = settings(course)
+    listed = set(class_list.absent(course, assignment)) | gradebook.students(course)
+    there = {folded(student) for student in present}
+    return sorted(
+        student
+        for student in listed
+        if folded(student) not in there and not left(course, rules, assignment, student)
+    )
 
 
 def _result(course: Course, assignment: str, student: str) -> Result:
@@ -116,7 +236,15 @@ def _score(cell: CellResult, given: Given | None) -> Score:
     """A person's score goes before the tests'; a blank derivation has its zero."""
     if given is None:
         return Score(cell, None if cell.manual else cell.points)
-    points = given.auto if cell.manual else cell.points
-    points = points if given.manual is None else given.manual
-    points = points if points is None else points + given.extra
-    return Score(cell, points, given.comment)
+    if given.manual is None:
+        points = given.auto if cell.manual else cell.points
+        points = points if points is None else points + given.extra
+        return Score(cell, points, given.comment)
+    again = None
+    if given.look:
+        again = CHANGED.format(given=given.manual)
+    elif given.manual > cell.max_points:
+        again = TOO_MANY.format(given=given.manual, most=cell.max_points)
+    points = given.manual + given.extra
+    shown = None if again else points
+    return Score(cell, shown, given.comment, True, again, points)

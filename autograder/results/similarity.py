@@ -17,8 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from autograder.assignment.exam import grade_id, is_answer
-from autograder.judge.verdict import cell_titles
+from autograder.assignment.cells import cell_titles, grade_id, is_answer
 from autograder.model import Result
 
 PIECE = 5  # tokens

@@ -25,7 +25,10 @@ def summary(
                     "points": scored.points,
                     "max_points": result.max_points,
                     "by_hand": scored.waiting,
-                    "look": result.outcome != Outcome.GRADED,
+                    "look": result.outcome != Outcome.GRADED
+                    or bool(scored.again or scored.stale),
+                    "again": [*scored.again, *filter(None, [scored.stale])],
+                    "note": result.note,
                     "reason": result.reason,
                     "repairs": list(result.repairs),
                 }
@@ -35,14 +38,15 @@ def summary(
 
 def table(course: Course, rows: list[dict[str, Any]]) -> str:
     """The rows for a person to read, and where to look."""
-    width = max(len("student"), *(len(row["student"]) for row in rows))
+    width = max([len("student"), *(len(row["student"]) for row in rows)])
     lines = [f"{'student':{width}}  outcome  points"]
     for row in rows:
         score = "-" if row["points"] is None else f"{row['points']:g}"
         score = f"{score}/{row['max_points']:g}"
-        note = row["reason"] or ""
+        said = [*row["again"], row["reason"], row["note"]]
         if row["by_hand"]:
-            note = f"{row['by_hand']:g} wait to be graded by hand. {note}"
+            said.insert(0, f"{row['by_hand']:g} wait to be graded by hand.")
+        note = " ".join(filter(None, said))
         line = f"{row['student']:{width}}  {row['outcome']:7}  {score:7}  {note}"
         lines.append(line.rstrip())
     counts = [

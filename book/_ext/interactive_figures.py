@@ -3,6 +3,7 @@
 A cell that returns a `flowbook.interactive.InteractiveFigure` offers HTML and pictures,
 and a page would take one of them. Here the page takes both: the SVG, a file with the
 cell's alternative text, stands in the HTML until the scripts bring the figure to life.
+The scripts that the output brings along for a notebook are left out: the page has them.
 """
 
 import re
@@ -10,10 +11,12 @@ from typing import Any
 
 from docutils import nodes
 from sphinx.application import Sphinx
+from sphinx.config import Config
 from sphinx.transforms.post_transforms import SphinxPostTransform
 
+from flowbook import figure_scripts
+
 FIGURE = re.compile(r'^<div class="interactive" data-figure="(\w+)">')
-SCRIPTS = {"flow": ("layers", "flow")}  # of other kinds: one, of that name
 STILL = re.compile(r'<img class="still"[^>]*>')
 
 
@@ -40,7 +43,8 @@ class KeepStillAndLive(SphinxPostTransform):
             still = of_type(bundle, "image/svg+xml")
             if still and html and FIGURE.match(html.astext()):
                 still["classes"].append("still")
-                before, after = STILL.split(html.astext())
+                figure, _, _ = html.astext().partition(figure_scripts.FOR_NOTEBOOKS)
+                before, after = STILL.split(figure)
                 bundle.replace_self([raw(before), still, raw(after)])
 
 
@@ -57,12 +61,18 @@ def load(
     found = (FIGURE.match(piece.astext()) for piece in pieces)
     if kinds := sorted({match[1] for match in found if match}):
         app.add_css_file("interactive.css")
-        names = [name for kind in kinds for name in SCRIPTS.get(kind, (kind,))]
-        for name in ("core", *names):
+        names = [name for kind in kinds for name in figure_scripts.names(kind)]
+        for name in dict.fromkeys(names):
             app.add_js_file(f"interactive/{name}.js", loading_method="defer")
 
 
+def serve_scripts(_: Sphinx, config: Config) -> None:
+    """Copy the library's scripts and style to where the pages find them."""
+    config.html_static_path.append(str(figure_scripts.FOLDER))
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
+    app.connect("config-inited", serve_scripts)
     app.add_post_transform(KeepStillAndLive)
     app.connect("html-page-context", load)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -23,7 +23,7 @@ from attacked_class import SECRETS, SLEEP, hashes, listener, write
 from case import RIGHT, SOURCE, TESTS, Case, Places, as_bytes, notebook_of
 from tiny_assignment import NAME, tiny_course
 
-from autograder.assignment.exam import grade_id
+from autograder.assignment.cells import grade_id
 
 HERE = Path(__file__).resolve()
 PROJECT = HERE.parents[2]

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from autograder.demo.students import HandedIn, Variant, read_variants, the_class
+from autograder.demo.students import HandedIn, the_class
 from autograder.model import Outcome, Result
+from autograder.release.variants import Variant, read_variants
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = sorted(path.parent for path in ROOT.glob("solutions/*/variants.md"))

@@ -65,7 +65,7 @@ def test_the_boxes_of_a_notebook_have_the_titles_of_the_page(chapter):
     notebook = to_notebook(chapter, TREE.labels, TREE.bibliography)
     text = "\n".join(cell.source for cell in notebook.cells)
     assert "> **After this chapter you can**\n" in text
-    assert "> **Where to go from here**\n" in text
+    assert "\n## Where to go from here\n" in f"\n{text}"
 
 
 def test_each_line_on_equations_stands_above_a_cell_and_names_those_of_its_page(

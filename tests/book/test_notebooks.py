@@ -3,23 +3,15 @@
 import json
 import posixpath
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 import yaml
-from IPython.core.inputtransformer2 import TransformerManager
 
 from tools.notebooks.__main__ import main
-from tools.notebooks.chapter import (
-    RESIDUE,
-    find_or_install,
-    prose,
-    to_json,
-    to_notebook,
-)
+from tools.notebooks.chapter import RESIDUE, prose, to_json, to_notebook
+from tools.notebooks.exercises import FOLDED
 from tools.notebooks.source import MYST_EXTENSIONS, SourceError
 from tools.notebooks.tree import Tree, check, write
 
@@ -131,12 +123,15 @@ SMALL = {
         "$$\nx \\tag{2.1}\n$$\n\n"
         "*The cell below implements (2.1), [(3.1)](03_other.ipynb).*",
     ),
-    "an exercise has a number, its solution is folded": (
+    "a folded admonition with mathematics stays open": (
+        "```{admonition} More\n:class: dropdown\nOf $x$.\n```",
+        "> **More**\n>\n> Of $x$.",
+    ),
+    "an exercise has a number, its solution a heading": (
         "```{exercise} Hard\n:label: ex\nDo.\n```\n\n"
         "```{solution} ex\n:class: dropdown\nDone, see {ref}`ex`.\n```",
-        "**Exercise 2.1 (Hard)**\n\nDo.\n\n<details>\n"
-        "<summary><b>Solution to Exercise 2.1</b> (click to open)</summary>\n\n"
-        "Done, see Exercise 2.1.\n\n</details>",
+        "### Exercise 2.1 (Hard)\n\nDo.\n\n"
+        "#### Solution to Exercise 2.1\n\nDone, see Exercise 2.1.",
     ),
     "a theorem and its proof": (
         "```{prf:theorem} Name\n:label: t\nSo.\n```\n\n"
@@ -243,35 +238,40 @@ def test_a_caption_follows_its_cell_and_the_code_is_folded(tree):
     assert text.source == "See Figure 2.1."
 
 
-IMPORTING = "# A topic\n\n```{code-cell} python3\nimport flowbook\n```\n"
+def test_a_solution_is_folded_under_a_heading_of_its_own(tree):
+    text = "# A topic\n\n```{exercise} Hard\n:label: ex\nDo.\n```\n\n"
+    text += "```{solution} ex\n:class: dropdown\nIt is $x$.\n```\n\n"
+    notebook = nbformat.reads(
+        to_json(notebook_of(tree, text + "```{closing}\nBye.\n```")), as_version=4
+    )
+    assert [(cell.cell_type, cell.source) for cell in notebook.cells[1:]] == [
+        ("markdown", "### Exercise 2.1 (Hard)\n\nDo."),
+        ("code", ""),
+        ("markdown", "#### Solution to Exercise 2.1"),
+        ("markdown", "It is $x$."),
+        ("markdown", "## Where to go from here\n\nBye."),
+    ]
+    folded = [cell for cell in notebook.cells if cell.metadata.get(FOLDED)]
+    assert [cell.source for cell in folded] == ["#### Solution to Exercise 2.1"]
+    assert notebook.metadata.colab.collapsed_sections == [folded[0].metadata.id]
 
 
-def test_a_chapter_first_finds_flowbook_or_installs_it_from_the_repository(tree):
-    about = "repository: {url: https://example.org/name/flowbook, branch: main}\n"
-    (tree / "_config.yml").write_text(about)
-    (tree / "book/02_topic.md").write_text(HEADER + IMPORTING)
+def test_what_a_fold_would_hide_is_refused_with_its_line(tree):
+    text = "# A\n\n```{exercise}\n:label: ex\nDo.\n```\n\n"
+    text += "```{solution} ex\n:class: dropdown\nDone.\n```\n\nGoing on."
+    with pytest.raises(SourceError, match=r"02_topic\.md:19: a notebook folds all"):
+        notebook_of(tree, text)
+
+
+def test_a_chapter_leads_to_its_page_once_there_is_one(tree):
+    assert notebook_of(tree, "# A topic\n\nText.").cells[0].source == (
+        "# 2. A topic\n\nText."
+    )
+    (tree / "_config.yml").write_text("html: {baseurl: 'https://example.org/b/'}\n")
     (_, notebook), _ = Tree(tree).chapters()
-    first, then = (c.source for c in notebook.cells if c.cell_type == "code")
-    assert then == "import flowbook"
-    run = TransformerManager().transform_cell(first)
-    command = "pip', 'install --quiet --no-deps git+https://example.org/name/flowbook"
-    assert f"{command}@main'" in run
-    # Here flowbook is found: the line of pip, which this Python has not, is not run.
-    exec(run, {})
-
-
-def test_a_chapter_without_flowbook_needs_no_such_cell(tree):
-    text = IMPORTING.replace("flowbook", "math")
-    kinds = [cell.cell_type for cell in notebook_of(tree, text).cells]
-    assert kinds == ["markdown", "code"]
-
-
-def test_without_a_repository_the_first_cell_says_what_to_do():
-    exec(find_or_install(""), {})
-    bare = [sys.executable, "-I", "-S", "-c", find_or_install("")]
-    result = subprocess.run(bare, capture_output=True, text=True, check=False)
-    assert result.returncode == 1
-    assert "flowbook is missing: run `pip install .`" in result.stderr
+    title, line, *_ = notebook.cells[0].source.split("\n\n")
+    assert title == "# 2. A topic"
+    assert "(https://example.org/b/book/02_topic.html)" in line
 
 
 def test_a_notebook_is_valid_and_holds_nothing_that_changes(tree):
@@ -464,6 +464,27 @@ def test_no_notebook_holds_what_only_the_instructor_may_see(generated):
         text = nbformat.writes(notebook)
         for secret in ("BEGIN SOLUTION", "END SOLUTION", "HIDDEN TESTS", "MARK SCHEME"):
             assert secret not in text, path
+
+
+def test_no_notebook_needs_more_than_plain_jupyter(generated):
+    for path, notebook in generated.items():
+        for cell in notebook.cells:
+            assert "<details" not in cell.source, path  # no editor's mathematics
+            assert not cell.get("outputs"), path
+
+
+def test_every_exercise_has_an_empty_cell_and_a_folded_solution(generated):
+    for path, notebook in generated.items():
+        if "assignments" in path:
+            continue
+        cells = notebook.cells
+        found = [i for i, c in enumerate(cells) if c.source.startswith("### Exercise")]
+        assert found, path
+        for i in found:
+            assert (cells[i + 1].cell_type, cells[i + 1].source) == ("code", ""), path
+            number = re.match(r"### (Exercise \d+\.\d+)", cells[i].source)[1]
+            assert cells[i + 2].source == f"#### Solution to {number}"
+            assert cells[i + 2].metadata[FOLDED]
 
 
 def test_every_relative_link_of_a_notebook_leads_somewhere(generated):

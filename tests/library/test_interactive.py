@@ -3,6 +3,8 @@
 import base64
 import json
 import re
+import tomllib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import vector_to_parameters
 
-from flowbook import interactive, plots
+from flowbook import figure_scripts, interactive, plots
 from flowbook.coupling import AdditiveCoupling, AffineCoupling, SplineCoupling
 from flowbook.densities import StandardNormal
 from flowbook.elementwise import ElementwiseAffine, Logistic
@@ -21,6 +23,7 @@ from flowbook.linear import Diagonal
 from flowbook.nets import mlp
 from flowbook.plots.style import PageFigure
 
+ROOT = Path(__file__).resolve().parents[2]
 MASK = torch.tensor([False, True])
 GRID = torch.linspace(-2.0, 2.0, 41)
 LAYERS = {
@@ -140,3 +143,18 @@ def test_a_model_that_has_no_latent_plane_is_refused(vae):
         interactive.latent_plane(
             vae, torch.zeros(1, 2), torch.zeros(1), torch.zeros(2), still()
         )
+
+
+@pytest.mark.parametrize("kind", ["map", "flow", "cobweb", "latent"])
+def test_a_notebooks_scripts_are_one_element_that_ends_once(kind):
+    text = figure_scripts.for_notebook(kind)
+    assert text.count("<script") == text.count("</script") == 1
+    assert f'.figure("{kind}"' in text
+    assert figure_scripts.names(kind)[0] == "core"
+
+
+def test_the_wheel_holds_the_scripts():
+    files = set(figure_scripts.FOLDER.rglob("*.*"))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    data = project["tool"]["setuptools"]["package-data"]["flowbook"]
+    assert files == {path for each in data for path in (ROOT / "flowbook").glob(each)}

@@ -22,7 +22,14 @@ from autograder.model import Outcome, Result
 from autograder.results.csv_export import export_csv
 
 pytestmark = pytest.mark.web
-ANSWER = "So $x^2 \\ge 0$. ![far](https://example.org/seen.png)"
+COVER = "{\\rule{40em}{40em}}"
+ANSWER = (
+    "So $x^2 \\ge 0$. ![far](https://example.org/seen.png)\n\n"
+    "$$\\style{position:fixed;top:0;left:0;z-index:99999;opacity:0}"
+    "{\\href{javascript:void(window.pwned=1)}" + COVER + "}$$\n\n"
+    '$$\\mmlToken{mi}[href="javascript:void(window.pwned=2)" '
+    'style="position:fixed;top:0;left:0;font-size:400px"]{M}$$\n'
+)
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +144,24 @@ def test_without_the_token_there_is_only_a_door(formgrader):
     page = f"{parts.scheme}://{parts.netloc}/formgrader/gradebook"
     with urllib.request.urlopen(page, timeout=30) as answer:
         assert "/login" in answer.url
+
+
+def test_a_formula_makes_no_link_and_lies_over_nothing(formgrader, visit):
+    page = visit.page
+    page.goto(formgrader[1])
+    page.click(f"a[href$='/gradebook/{NAME}']")
+    page.click(f"a[href$='/gradebook/{NAME}/{NAME}']")
+    page.click("a[href*='/formgrader/submissions/']")
+    page.wait_for_function("() => MathJax.loaded || window.MathJax.Hub.ended")
+    page.wait_for_selector("mjx-container")
+    page.mouse.click(650, 450)
+    for formula in page.query_selector_all("mjx-container *"):
+        formula.dispatch_event("click")
+    assert page.evaluate("() => window.pwned") is None
+    assert page.query_selector_all("mjx-container a, mjx-container [href]") == []
+    fixed = """() => [...document.querySelectorAll("mjx-container *")]
+        .filter((e) => getComputedStyle(e).position == "fixed").length"""
+    assert page.evaluate(fixed) == 0
 
 
 def test_the_server_ends_with_ctrl_c_and_leaves_nothing(formgrader, folder):

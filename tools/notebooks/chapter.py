@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import nbformat
 from nbformat import NotebookNode
 
+from tools.notebooks import exercises, library
 from tools.notebooks.blocks import Blocks
 from tools.notebooks.citations import Bibliography
 from tools.notebooks.inline import Inline
@@ -17,6 +18,7 @@ from tools.notebooks.source import Cell, Page
 
 KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 KNOWN_METADATA = {"autograder", "jupyter", "mystnb", "nbgrader", "tags"}
+KNOWN_METADATA |= {exercises.FOLDED, *library.METADATA}
 
 # What a reader of a notebook must never meet; code and mathematics may look like it.
 RESIDUE = re.compile(
@@ -27,13 +29,21 @@ RESIDUE = re.compile(
 
 
 @dataclass(frozen=True)
+class Home:
+    """Where the public finds the book; empty texts while it has no public home."""
+
+    repository: str = ""  # as pip takes it, with its branch
+    pages: str = ""  # the address under which the pages stand
+
+
+@dataclass(frozen=True)
 class Draft:
     """A page on its way: its cells, and what translates their text."""
 
     page: Page
     blocks: Blocks
     bibliography: Bibliography
-    repository: str  # where pip finds flowbook; empty while it has no public home
+    home: Home
     cells: list[Cell] = field(repr=False)
 
 
@@ -48,28 +58,34 @@ def number_title(draft: Draft) -> Iterator[Cell]:
         yield cell
 
 
-def find_flowbook(draft: Draft) -> Iterator[Cell]:
-    """Before a chapter's first code, get flowbook where it is missing, or say how."""
+def find_library(draft: Draft) -> Iterator[Cell]:
+    """Before a chapter's first code, find flowbook, or say how to get it.
+
+    An assignment's source holds that cell itself: see `library.complete`.
+    """
     code = [cell for cell in draft.cells if cell.kind == "code"]
-    is_needed = any("flowbook" in cell.text for cell in code)
+    text = "\n".join(cell.text for cell in code)
+    is_needed = "flowbook" in text and draft.page.chapter is not None
     for cell in draft.cells:
-        if cell in code[:1] and is_needed and draft.page.chapter is not None:
-            yield Cell("code", find_or_install(draft.repository), {}, cell.line)
+        if cell in code[:1] and is_needed:
+            found = library.cell_text(draft.home.repository, library.needed(text))
+            yield Cell("code", found, library.METADATA, cell.line)
         yield cell
 
 
-def find_or_install(repository: str) -> str:
-    """The code of that cell. What else a chapter imports, Colab and its like have."""
-    if repository:
-        missing = f"    %pip install --quiet --no-deps git+{repository}"
-    else:
-        missing = """    raise ModuleNotFoundError(
-        "flowbook is missing: run `pip install .` in the folder that holds the book."
-    )"""
-    return f"""from importlib.util import find_spec
+def split_exercises(draft: Draft) -> Iterator[Cell]:
+    """Give exercises and solutions cells of their own, and each an empty one."""
+    for cell in draft.cells:
+        if cell.kind == "markdown":
+            yield from exercises.split(cell)
+        else:
+            yield cell
 
-if find_spec("flowbook") is None:  # as on a machine that did not build the book
-{missing}"""
+
+def refuse_swallowed(draft: Draft) -> Iterator[Cell]:
+    """Stop where a folded solution would hide what comes after it."""
+    exercises.refuse_swallowed(draft.page, draft.cells)
+    yield from draft.cells
 
 
 def translate_text(draft: Draft) -> Iterator[Cell]:
@@ -98,6 +114,19 @@ def list_references(draft: Draft) -> Iterator[Cell]:
     if references:
         items = "\n".join(f"- {reference}" for reference in references)
         yield Cell("markdown", f"## References\n\n{items}", {}, 0)
+
+
+def link_to_page(draft: Draft) -> Iterator[Cell]:
+    """Under the title, lead to the chapter's page: a notebook stores no figures."""
+    first, *others = draft.cells
+    if draft.home.pages and draft.page.chapter is not None:
+        path = draft.page.path.removesuffix(".md")
+        url = f"{draft.home.pages.rstrip('/')}/{path}.html"
+        line = f"[This chapter in the online book]({url}), with all its figures."
+        text = re.sub(r"^# .*$", rf"\g<0>\n\n{line}", first.text, count=1, flags=re.M)
+        first = replace(first, text=text)
+    yield first
+    yield from others
 
 
 def refuse_leftovers(draft: Draft) -> Iterator[Cell]:
@@ -133,21 +162,27 @@ def plain_metadata(draft: Draft) -> Iterator[Cell]:
 
 PASSES: list[Callable[[Draft], Iterator[Cell]]] = [
     number_title,
-    find_flowbook,
+    find_library,
+    split_exercises,
     translate_text,
     write_captions,
     list_references,
+    link_to_page,
+    refuse_swallowed,
     refuse_leftovers,
     plain_metadata,
 ]
 
 
+NO_HOME = Home()
+
+
 def to_notebook(
-    page: Page, labels: Labels, bibliography: Bibliography, repository: str = ""
+    page: Page, labels: Labels, bibliography: Bibliography, home: Home = NO_HOME
 ) -> NotebookNode:
     """The notebook of a page, without outputs; SourceError for what is unknown."""
     blocks = Blocks(Inline(page, labels, bibliography))
-    draft = Draft(page, blocks, bibliography, repository, page.cells)
+    draft = Draft(page, blocks, bibliography, home, page.cells)
     for each in PASSES:
         draft = replace(draft, cells=list(each(draft)))
     new = {"code": nbformat.v4.new_code_cell, "markdown": nbformat.v4.new_markdown_cell}
@@ -165,6 +200,7 @@ def to_json(notebook: NotebookNode) -> str:
         name = cell.metadata.get("nbgrader", {}).get("grade_id")
         again = f"-{seen[digest]}" if seen[digest] > 1 else ""
         cell.id = name or digest + again
+    exercises.fold_in_colab(notebook)
     nbformat.validate(notebook)
     return nbformat.writes(notebook) + "\n"
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from tools.notebooks.exercises import EXERCISE
 from tools.notebooks.labels import NUMBERED
 from tools.notebooks.source import Directive
 
@@ -39,8 +40,14 @@ def _one_line(equation: re.Match[str]) -> str:
     return "$$ " + " ".join(equation[1].split()) + " $$"
 
 
-def details(summary: str, body: str) -> str:
-    """A text that opens at a click; some of Jupyter's themes show no arrow for it."""
+def folded(summary: str, body: str) -> str:
+    """A text that opens at a click; a quotation where it holds mathematics.
+
+    VS Code and Colab show mathematics within <details> as raw TeX. Some of Jupyter's
+    themes show no arrow for a summary, so it says what a click does.
+    """
+    if "$" in body or "$" in summary:
+        return quote(summary, body)
     summary = f"<summary><b>{summary}</b> (click to open)</summary>"
     return f"<details>\n{summary}\n\n{body}\n\n</details>"
 
@@ -61,12 +68,12 @@ def _admonition(blocks: Blocks, directive: Directive, line: int) -> str:
 
 
 def _box(directive: Directive, title: str, body: str) -> str:
-    return details(title, body) if directive.is_folded else quote(title, body)
+    return folded(title, body) if directive.is_folded else quote(title, body)
 
 
 def _dropdown(blocks: Blocks, directive: Directive, line: int) -> str:
     title = blocks.inline.translate(directive.argument, line) or "More"
-    return details(title, blocks.body(directive))
+    return folded(title, blocks.body(directive))
 
 
 def _opening(blocks: Blocks, directive: Directive, line: int) -> str:
@@ -83,13 +90,26 @@ def _implements(blocks: Blocks, directive: Directive, line: int) -> str:
 
 
 def _numbered(blocks: Blocks, directive: Directive, line: int) -> str:
+    name, body = _name(blocks, directive, line), blocks.body(directive)
+    return folded(name, body) if directive.is_folded else f"**{name}**\n\n{body}"
+
+
+def _name(blocks: Blocks, directive: Directive, line: int) -> str:
     kind = NUMBERED[directive.name]
     number = blocks.inline.labels.number(blocks.page, line, kind)
     title = blocks.inline.translate(directive.argument, line)
     name = f"{kind} {number}" if number else kind
-    name = f"{name} ({title})" if title else name
-    body = blocks.body(directive)
-    return details(name, body) if directive.is_folded else f"**{name}**\n\n{body}"
+    return f"{name} ({title})" if title else name
+
+
+def _exercise(blocks: Blocks, directive: Directive, line: int) -> str:
+    name = _name(blocks, directive, line)
+    return f"{EXERCISE} {name}\n\n{blocks.body(directive)}"
+
+
+def _closing(blocks: Blocks, directive: Directive, line: int) -> str:
+    # A heading, and no box: it ends the last solution's fold.
+    return f"## Where to go from here\n\n{blocks.body(directive)}"
 
 
 def _proof(blocks: Blocks, directive: Directive, line: int) -> str:
@@ -100,7 +120,7 @@ def _solution(blocks: Blocks, directive: Directive, line: int) -> str:
     exercise = blocks.inline.find(directive.argument, line)
     title = f"Solution to {exercise.text}"
     body = blocks.body(directive)
-    return details(title, body) if directive.is_folded else f"**{title}**\n\n{body}"
+    return folded(title, body) if directive.is_folded else f"**{title}**\n\n{body}"
 
 
 def _solution_start(blocks: Blocks, directive: Directive, line: int) -> str:
@@ -153,6 +173,7 @@ def _silent(blocks: Blocks, directive: Directive, line: int) -> str:
 
 
 DIRECTIVES: dict[str, Translation] = dict.fromkeys(NUMBERED, _numbered) | {
+    "exercise": _exercise,
     "attention": _titled("Attention"),
     "caution": _titled("Caution"),
     "danger": _titled("Danger"),
@@ -164,7 +185,7 @@ DIRECTIVES: dict[str, Translation] = dict.fromkeys(NUMBERED, _numbered) | {
     "tip": _titled("Tip"),
     "warning": _titled("Warning"),
     "opening": _opening,
-    "closing": _titled("Where to go from here"),
+    "closing": _closing,
     "implements": _implements,
     "admonition": _admonition,
     "margin": _admonition,

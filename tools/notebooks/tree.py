@@ -12,7 +12,8 @@ from nbformat.v4 import new_code_cell
 
 from autograder.assignment.exam import student_version
 from autograder.model import CourseError
-from tools.notebooks.chapter import to_json, to_notebook
+from tools.notebooks import library
+from tools.notebooks.chapter import Home, to_json, to_notebook
 from tools.notebooks.citations import Bibliography
 from tools.notebooks.labels import Labels
 from tools.notebooks.source import CHAPTER, Page, SourceError, read_page
@@ -49,11 +50,18 @@ def assignment_sources(root: Path) -> Iterator[tuple[str, str]]:
             yield f"solutions/{name}/{name}.md", notebook
 
 
-def repository(root: Path) -> str:
-    """The repository and its branch as pip takes them, or an empty string."""
+def home(root: Path) -> Home:
+    """Where _config.yml says that the public finds the book."""
     config = yaml.safe_load((root / "_config.yml").read_text("utf8"))
     about = config.get("repository", {})
-    return f"{about['url']}@{about['branch']}" if about.get("url") else ""
+    repository = f"{about['url']}@{about['branch']}" if about.get("url") else ""
+    return Home(repository, config.get("html", {}).get("baseurl") or "")
+
+
+def stale_sources(root: Path) -> dict[str, str]:
+    """The assignments' sources that find the library in another way than now."""
+    sources = [source for source, _ in assignment_sources(root)]
+    return library.out_of_step(root, sources, home(root).repository)
 
 
 @dataclass
@@ -66,16 +74,16 @@ class Tree:
         self.pages = book_pages(self.root)
         self.bibliography = Bibliography(self.root / "book/references.bib")
         self.labels = Labels(self.pages)
-        self.repository = repository(self.root)
+        self.home = home(self.root)
 
     def chapters(self) -> Iterator[tuple[Page, NotebookNode]]:
         """Each chapter with its notebook."""
         for page in self.pages:
             if page.notebook:
-                notebook = to_notebook(
-                    page, self.labels, self.bibliography, self.repository
+                yield (
+                    page,
+                    to_notebook(page, self.labels, self.bibliography, self.home),
                 )
-                yield page, notebook
 
     def answered(self) -> Iterator[tuple[Page, NotebookNode]]:
         """Each chapter, and at its end the code of its solutions, so that it is run."""
@@ -133,13 +141,23 @@ def check(root: Path) -> list[str]:
             problems.append(f"{path} is missing: {REPAIR}.")
         elif file.read_bytes() != text.encode():
             problems.append(f"{path} is not what {source} gives: {REPAIR}.")
+    for source in stale_sources(root):
+        problem = "does not find flowbook as _config.yml asks"
+        problems.append(f"{source} {problem}: {REPAIR}.")
     orphans = [path for path in present(root) if path not in wanted]
     return problems + [f"{path} has no source: {REPAIR}." for path in orphans]
 
 
 def write(root: Path) -> list[str]:
-    """Make notebooks/ what the sources give; return the paths that changed."""
-    wanted, changed = Tree(root).generate(), []
+    """Make notebooks/ what the sources give; return the paths that changed.
+
+    In a source it writes one thing: the cell with which an assignment finds flowbook.
+    """
+    changed = []
+    for source, text in stale_sources(root).items():
+        (root / source).write_text(text, "utf8")
+        changed.append(source)
+    wanted = Tree(root).generate()
     for path, (_, text) in wanted.items():
         file = root / path
         if not file.exists() or file.read_bytes() != text.encode():

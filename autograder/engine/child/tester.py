@@ -76,6 +76,7 @@ class Tester:
             "name": run.name[:LONGEST],
             "text": run.text[:LONGEST],
             "line": run.line or 0,
+            "value": run.value,
         }
 
 

@@ -106,7 +106,7 @@ def grade_one(task: Task, exam: Exam, runner: Runner) -> Result:
         return refused(task.submission, exam, reason, task.seed)
     result = judge_submission(task.submission, exam, task.limits, task.seed, runner)
     if task.note:
-        result = replace(result, repairs=(task.note, *result.repairs))
+        result = replace(result, repairs=(task.note, *result.repairs), note=task.note)
     return result
 
 

@@ -1,5 +1,7 @@
 """The doctor names what is missing, with the remedy, and no check stops another."""
 
+import subprocess
+import sys
 from importlib.metadata import PackageNotFoundError
 
 import pytest
@@ -7,6 +9,7 @@ from tiny_assignment import tiny_course
 
 from autograder import doctor
 from autograder.course.folder import Course
+from autograder.engine.runner import Runner
 from autograder.model import CourseError
 from autograder.processes import GraderError
 from autograder.sandbox import Probe
@@ -18,7 +21,7 @@ def no_kernel(monkeypatch):
     def fail(*_):
         raise GraderError("the executor ended with status 1")
 
-    monkeypatch.setattr(doctor.Runner, "run", fail)
+    monkeypatch.setattr(Runner, "run", fail)
 
 
 @pytest.fixture(autouse=True)
@@ -101,9 +104,37 @@ def test_a_machine_without_a_sandbox_is_one_to_look_at(tmp_path, monkeypatch, tr
     def refuse(*_):
         raise CourseError("this machine offers no sandbox")
 
-    monkeypatch.setattr(doctor.Runner, "run", refuse)
+    monkeypatch.setattr(Runner, "run", refuse)
     checks = found(Course(tmp_path))
     names = ("sandbox", "sandbox by landlock", "kernel")
     assert not any(checks[name].good for name in names)
     assert "Linux 5.13" in checks["sandbox by landlock"].said
     assert "no sandbox" in checks["kernel"].said
+
+
+MISSING = """import sys
+for name in "psutil tqdm nh3 jinja2 torch numpy IPython nbgrader".split():
+    sys.modules[name] = None
+from autograder.cli import main
+sys.exit(main(["doctor"]))
+"""
+
+
+def test_it_says_what_is_missing_where_nothing_is_installed(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-c", MISSING], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert "Traceback" not in done.stderr
+    assert "is missing: pip install" in done.stdout
+    assert done.returncode == 1
+
+
+def test_the_sandbox_is_imported_with_the_standard_library_alone():
+    loaded = "import sys, autograder.sandbox; print('\\n'.join(sys.modules))"
+    done = subprocess.run(
+        [sys.executable, "-c", loaded], capture_output=True, text=True, check=True
+    )
+    names = {name.partition(".")[0] for name in done.stdout.split()}
+    ours = {name for name in done.stdout.split() if name.startswith("autograder")}
+    assert not names & {"psutil", "tqdm", "torch", "numpy", "nbgrader", "yaml"}
+    assert len(ours) < 20

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from autograder.assignment.exam import grade_id, is_answer, is_test, student_version
-from autograder.demo.students import NAMES, make_class, read_variants, the_class
+from autograder.assignment.cells import grade_id, is_answer, is_test
+from autograder.assignment.exam import student_version
+from autograder.demo.students import NAMES, make_class, the_class
 from autograder.model import CourseError
+from autograder.release.variants import read_variants
 
 NAME = "a9_sums"
 CELL = """

@@ -24,7 +24,7 @@ from tiny_assignment import (
     tiny_exam,
 )
 
-from autograder.assignment.exam import grade_id
+from autograder.assignment.cells import grade_id
 from autograder.engine.runner import Runner
 from autograder.engine.test_cells import Asking
 from autograder.judge.judge import judge_submission

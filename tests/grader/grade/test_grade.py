@@ -160,7 +160,7 @@ def test_an_assignment_that_is_not_in_the_gradebook_is_said(course):
 def test_two_runs_in_one_course_do_not_meet(course):
     with (
         alone(course, NAME),
-        pytest.raises(CourseError, match="another `autograder grade` is at work"),
+        pytest.raises(CourseError, match="another `autograder` command is at work"),
     ):
         run(course)
     assert len(run(course)) == 3

@@ -17,7 +17,8 @@ from tiny_assignment import (
     write_source,
 )
 
-from autograder.assignment.exam import grade_id, read_exam
+from autograder.assignment.cells import grade_id
+from autograder.assignment.exam import read_exam
 from autograder.course.folder import Course
 from autograder.course.late import enter_penalties
 from autograder.course.submitted import Note, store
@@ -227,7 +228,7 @@ def test_a_kill_between_the_steps_is_repaired_by_the_next_run(
     grade_by_hand(course, "why", 3.5)
     changed = graded(exam, RIGHT | {"why": "Otherwise."}, cube=0.0)
     with monkeypatch.context() as patch:
-        patch.setattr(f"autograder.record.{step}", interrupt)
+        patch.setattr(f"autograder.grade.record.{step}", interrupt)
         with pytest.raises(KeyboardInterrupt):
             enter(course, exam, changed)
     assert course.result(NAME, "ada").key != changed.key  # so it is graded again

@@ -11,10 +11,11 @@ from tiny_assignment import (
     tiny_exam,
 )
 
+from autograder.assignment.cells import cell_titles
 from autograder.engine.runner import Runner
 from autograder.judge.judge import judge_submission, result_key
 from autograder.judge.read_file import one_line
-from autograder.judge.verdict import cell_titles, is_visible
+from autograder.judge.verdict import is_visible
 from autograder.model import Limits, Outcome
 from autograder.processes import GraderError, environment
 

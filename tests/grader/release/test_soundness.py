@@ -6,7 +6,6 @@ import pytest
 from tiny_assignment import NAME, SOURCE, write_source
 
 from autograder.assignment.exam import read_exam
-from autograder.demo.students import Variant
 from autograder.engine.child.spoiled import KINDS, Equal, spoil
 from autograder.engine.runner import Runner
 from autograder.model import CourseError
@@ -17,6 +16,7 @@ from autograder.release.soundness import (
     returning_functions,
     without_pictures,
 )
+from autograder.release.variants import Variant
 from autograder.static_analysis.ready_made import statements
 
 LOCKED = "---\nnbgrader: {grade: false, grade_id: checks, solution: false}\n---\n"

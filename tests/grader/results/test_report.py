@@ -235,6 +235,7 @@ def test_a_persons_score_is_in_the_class(tmp_path):
         book.add_submission(NAME, "ali")
         grade = book.find_grade("why", NAME, NAME, "ali")
         grade.manual_score, grade.extra_credit = 1.5, 0.25
+        grade.needs_manual_grade = False
         book.db.commit()
     (ali,) = read_class(course, NAME)
     assert (ali.points, ali.waiting) == (9.75, 0.0)

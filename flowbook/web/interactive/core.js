@@ -1,6 +1,7 @@
 // What the interactive figures share: their data, the page's colours, controls, axes.
 (() => {
   "use strict";
+  if (window.Flowbook) return; // a notebook's outputs each bring the scripts along
 
   const makers = {};
   const redraws = new Set();
@@ -396,26 +397,46 @@
     }
   }
 
+  // A reader who never gets there should not wait for it.
+  const near = new IntersectionObserver((entries) => {
+    for (const { isIntersecting, target } of entries) {
+      if (!isIntersecting || !makers[target.dataset.figure]) continue;
+      near.unobserve(target);
+      bringToLife(target);
+    }
+  }, { rootMargin: "600px" });
+
+  function find() {
+    const waiting = ".interactive:not(.alive):not(.failed)";
+    document.querySelectorAll(waiting).forEach((root) => near.observe(root));
+  }
+
+  // The book, JupyterLab, VS Code and Colab each say their theme in another attribute.
+  const THEMES = ["data-theme", "data-jp-theme-light", "class", "theme"];
+
   function boot() {
-    // A reader who never gets there should not wait for it.
-    const near = new IntersectionObserver((entries) => {
-      for (const { isIntersecting, target } of entries) {
-        if (!isIntersecting) continue;
-        near.unobserve(target);
-        bringToLife(target);
-      }
-    }, { rootMargin: "600px" });
-    document.querySelectorAll(".interactive").forEach((root) => near.observe(root));
-    new MutationObserver(() => {
+    find();
+    const themes = new MutationObserver(() => {
       cache = {};
       redraws.forEach((paint) => paint());
-    }).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+    });
+    themes.observe(document.documentElement, { attributeFilter: THEMES });
+    themes.observe(document.body, { attributeFilter: THEMES });
+  }
+
+  // A notebook puts a figure into the document after its script has run, or anew.
+  let watching = false;
+  function watch() {
+    find();
+    if (watching) return;
+    watching = true;
+    new MutationObserver(find).observe(document.body, { childList: true, subtree: true });
   }
 
   window.Flowbook = {
     figure: (kind, make) => (makers[kind] = make),
     element, unpack, perceptron, number, powerOfTen, scientific, colour, withAlpha, slider,
-    choice, tick, button, reading, once, walker, plane, handle, Axes, TEN,
+    choice, tick, button, reading, once, walker, plane, handle, watch, Axes, TEN,
   };
   if (document.readyState === "loading") document.addEventListener("DOMContentLoaded", boot);
   else boot();
