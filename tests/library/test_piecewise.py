@@ -79,7 +79,7 @@ def test_the_best_bins_for_a_squared_uniform_are_its_histogram(bins, entropy):
 @pytest.mark.parametrize("outside", [-0.01, 1.01, math.nan])
 def test_points_outside_the_interval_are_refused(outside):
     for layer in (PiecewiseLinear, SquareRootBins):
-        with pytest.raises(ValueError, match=r"Expected z in \[0, 1\]; got"):
+        with pytest.raises(ValueError, match=r"Expected z in \[0, 1\], got"):
             layer(torch.tensor(PHI))(torch.tensor([[outside]]))
 
 
