@@ -202,7 +202,7 @@ SIZES = {
     "a number of a million digits": rewritten(
         lambda b: b'{"cells":' + b"9" * 10**6 + b"}", None
     ),
-    "a zip bomb": Case(bomb, None, "larger than"),
+    "a zip bomb": Case(bomb, None, "unpacks to more than"),
     "zips in zips": beside(
         {"a.zip": zipped({"b.zip": zipped({"c.zip": b""})})}, None, alone=True
     ),

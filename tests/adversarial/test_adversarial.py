@@ -199,7 +199,7 @@ def test_a_sample_ends_the_same_as_a_plain_user(tmp_path, ran_in):
     for path in (place, *place.rglob("*")):
         os.chown(path, NOBODY, NOBODY)
     here = Path(__file__).parent
-    paths = [here, here.parent, here.parent.parent, environment["PYTHONPATH"]]
+    paths = [here, here.parent / "builders", here.parents[1], environment["PYTHONPATH"]]
     environment["PYTHONPATH"] = ":".join(map(str, paths))
     done = subprocess.run(
         [*command, str(here / "attacked_class.py"), str(place), *SAMPLE],
