@@ -15,7 +15,7 @@ export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
 export MKL_NUM_THREADS = 1
 
-.PHONY: help demo classes book zip pdf wheel book-solutions serve notebooks solutions test test-unit test-grading \
+.PHONY: help demo classes book page zip pdf wheel book-solutions serve notebooks solutions test test-unit test-grading \
 	test-notebooks test-web test-gpu lint format bench lock clean
 
 help: ## explain the targets
@@ -55,21 +55,26 @@ _build/.code: $(CODE) | $(READY)
 
 # Sphinx repeats a page's warnings only when it reads the page again: forget a failed build.
 _build/html/.done: _build/.code $(PAGES) $(NOTEBOOKS)
+	@$(BIN)/python -m tools.execute
 	@$(BIN)/jupyter-book build -W -n --keep-going . \
 		|| { rm -rf _build/html _build/.doctrees; exit 1; }
 	@touch $@
 
-# Another assignment makes another class: start from nothing. An honest cell takes some
-# seconds here, and each class has a loop without end.
+# After an edit: what else changed waits for `make book`.
+page: _build/.code ## one page, built and opened: make page P=06
+	@$(BIN)/python -m tools.page "$(P)"
+
+# Another assignment makes another class: start from nothing. An honest cell takes up to
+# three seconds of a processor, and each class has a loop without end.
 FIRST := a1_change_of_variables
 $(DEMO)/.first: $(GRADER) $(SOLUTIONS) | $(READY)
 	@rm -rf $(DEMO)
-	@$(BIN)/autograder demo $(FIRST) --course $(DEMO) --cell-seconds 30
+	@$(BIN)/autograder demo $(FIRST) --course $(DEMO) --cell-seconds 8
 	@touch $@
 
 $(DEMO)/.done: $(DEMO)/.first
 	@for name in $(filter-out $(FIRST),$(ASSIGNMENTS)); do \
-		$(BIN)/autograder demo $$name --course $(DEMO) --cell-seconds 30 || exit 1; \
+		$(BIN)/autograder demo $$name --course $(DEMO) --cell-seconds 8 || exit 1; \
 	done
 	@touch $@
 
@@ -99,7 +104,7 @@ _build/solutions/.done: $(SOLUTIONS) $(CODE) | $(READY)
 		&& touch $@
 
 # At the end: what each phase took.
-PHASES := built test-unit test-grading test-notebooks test-web
+PHASES := test-notebooks built test-unit test-grading test-web
 test: system lint ## everything, as CI does
 	@mkdir -p _build && : > _build/phases
 	@for phase in $(PHASES); do \
@@ -112,8 +117,8 @@ test: system lint ## everything, as CI does
 # What takes long is made side by side: each of them leaves a core idle at times.
 .PHONY: built
 built: $(READY)
-	@$(MAKE) --no-print-directory -j 3 --output-sync=target \
-		_build/html/.done $(DEMO)/.done _build/solutions/.done
+	@$(MAKE) --no-print-directory -j 2 --output-sync=target \
+		_build/html/.done $(DEMO)/.done
 
 .PHONY: system
 system:
@@ -126,12 +131,16 @@ test-unit: $(READY) ## layers, densities, models, checks, generator
 test-grading: $(DEMO)/.done ## the real autograder over real notebooks
 	@$(BIN)/pytest -q -n 4 -m grading tests
 
-# A chapter is run with the code of its exercises' solutions at its end.
-test-notebooks: _build/solutions/.done ## execute every chapter and every solution
-	@rm -rf _build/answered
+# A chapter is run with the code of its exercises' solutions at its end. The book takes
+# its outputs from here, so that no chapter runs twice.
+test-notebooks: _build/.code ## execute every chapter and every solution
+	@rm -rf _build/answered _build/solved
 	@$(BIN)/python -m tools.notebooks --answered _build/answered
+	@$(BIN)/python -m tools.notebooks --solutions _build/solved
 	@FLOWBOOK_DEVICE=cpu PYTHONPATH=tests/builders $(BIN)/pytest -q -n 2 --dist loadscope \
-		-p notebook_device --nbval-lax --nbval-current-env _build/answered _build/solutions
+		-p notebook_device -p kept_outputs --nbval-lax --nbval-current-env \
+		_build/answered _build/solved
+	@$(BIN)/python -m tools.execute --from _build/answered
 
 test-web: _build/html/.done ## the built book in a real browser
 	@$(BIN)/pytest -q -n 2 --dist loadfile -m web tests

@@ -18,6 +18,29 @@ to names, without running it), `processes`, `archives`. `demo/` makes up a class
 takes it all the way; `cli/` only parses. `late_days` and `nbgrader_sandbox` serve
 courses that run plain nbgrader.
 
+Who runs where, from the most trusted to the least:
+
+- the *command* of the instructor: `cli`, `release`, `collect`, `course`, `lms`,
+  `results`, `grade` (which alone writes the gradebook), `serve`
+- the *workers* that it starts, or those of a Dask cluster: `grade/workers`, `judge`,
+  `engine` but for `engine/child`
+- the *test process*, one a notebook, sandboxed: `engine/child/tester`; it runs given
+  cells and test cells, never a student's, and asks by `channel/one_test`, `proxies`
+- the *student process*, one a notebook, sandboxed: `engine/child/student`; it runs the
+  student's cells, reads their sources (`static_analysis`), and answers by
+  `channel/server`. Nothing that it says is believed
+- both are forked from a *template*, `engine/child/forkserver`, and share a `shell`
+
+To change one thing, follow it:
+
+- a hint: an assignment's mistakes, in its module or source → the first that fits the
+  answer is chosen in `flowbook/checks` → `judge/verdict` reads it → `results/feedback`
+- a limit: `model.Limits` → `engine/pair` → `sandbox/box` → `sandbox/rights`; an
+  option for it in `cli/frame`
+- a learning management system: its file in `lms/`, one line in `lms/registry`
+- a typical wrong answer, or another right one: `variants.md` beside the assignment,
+  read by `release/variants`
+
 From Python: `release_assignment`, `collect_class`, `grade_class` and `judge_submission`
 do what the commands do; each is loaded when it is first asked for.
 """

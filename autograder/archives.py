@@ -81,7 +81,7 @@ def opened_zip(file: IO[bytes] | Path, most: int) -> zipfile.ZipFile:
     try:
         archive = zipfile.ZipFile(file)
     except DAMAGED as error:
-        raise ValueError(f"not a readable zip file ({said(error)})") from error
+        raise ValueError(f"not a readable zip file ({reason_of(error)})") from error
     if len(archive.infolist()) > most:
         raise ValueError(f"more than {most} files are in the archive")
     return archive
@@ -159,7 +159,9 @@ def read_entry(
     except TooMuchError:
         raise
     except DAMAGED as error:
-        raise ValueError(f"{name} is damaged in the archive ({said(error)})") from error
+        raise ValueError(
+            f"{name} is damaged in the archive ({reason_of(error)})"
+        ) from error
 
 
 class TooMuchError(ValueError):
@@ -209,7 +211,7 @@ def tar_files(name: str, content: bytes, *, packed: bool) -> list[Found]:
     except TooMuchError:
         raise
     except DAMAGED as error:
-        raise ValueError(f"it is damaged ({said(error)})") from error
+        raise ValueError(f"it is damaged ({reason_of(error)})") from error
     return files
 
 
@@ -269,7 +271,7 @@ def printable(name: str) -> str:
     return name.encode("utf-8", "replace").decode("utf-8")
 
 
-def said(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """What an exception says, in a few printable words."""
     words = " ".join(printable(str(error)).split()) or type(error).__name__
     return "".join(c if c.isprintable() else "\ufffd" for c in words)[:120]

@@ -4,7 +4,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from autograder.course.folder import Course
@@ -20,11 +20,11 @@ INSTALL = "pip install -e '.[grader]'"
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at; `said` holds the remedy when it is not good."""
+    """One thing that was looked at; `detail` holds the remedy when it is not good."""
 
     name: str
     good: bool
-    said: str
+    detail: str
 
 
 def examine(course: Course) -> list[Check]:
@@ -53,16 +53,15 @@ def kernel(course: Course) -> Check:
         "execution_count": None,
     }
     notebook = {"cells": [cell], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
-    limits = asdict(Limits(cell=30, notebook=60))
-    request = {"notebook": notebook, "tests": {}, "limits": limits, "seed": 0}
     try:
+        from autograder.engine.request import Request
         from autograder.engine.runner import Runner  # it loads what may be missing
 
         runner = Runner()
     except ImportError as error:
         return Check("kernel", False, f"{error.name} is missing: {INSTALL}")
     try:
-        answer = runner.run(request, limits["notebook"])
+        answer = runner.run(Request(notebook, {}, Limits(cell=30, notebook=60)))
     except ImportError as error:
         return Check("kernel", False, f"{error.name} is missing: {INSTALL}")
     except GraderError as error:
@@ -71,18 +70,18 @@ def kernel(course: Course) -> Check:
         return Check("kernel", False, str(error))
     finally:
         runner.stop()
-    good = answer["runs"]["probe"]["ended"] == "ok"
-    said = f"a notebook ran in {answer['seconds']:.1f} s"
+    good = answer.runs["probe"].ended == "ok"
+    detail = f"a notebook ran in {answer.seconds:.1f} s"
     if runner.why_fresh:
-        said += f", in processes of its own, which is slow: {runner.why_fresh}"
-    return Check("kernel", good, said)
+        detail += f", in processes of its own, which is slow: {runner.why_fresh}"
+    return Check("kernel", good, detail)
 
 
 def room(course: Course) -> Check:
     """Whether there is disk left for the runs."""
     free = shutil.disk_usage(tempfile.gettempdir()).free
-    said = f"{free / 1024**3:.0f} GB free in {tempfile.gettempdir()}"
-    return Check("disk", free > LEAST_DISK, said)
+    detail = f"{free / 1024**3:.0f} GB free in {tempfile.gettempdir()}"
+    return Check("disk", free > LEAST_DISK, detail)
 
 
 def gradebook(course: Course) -> Check:
@@ -103,10 +102,10 @@ def sandboxes() -> Iterator[Check]:
     probes = tiers()
     chosen = next((found for found in probes if found.works), None)
     if chosen is None:
-        said = "none works here, so students' code is not run"
-        yield Check("sandbox", False, said)
+        detail = "none works here, so students' code is not run"
+        yield Check("sandbox", False, detail)
     else:
-        yield Check("sandbox", True, f"{chosen.tier.name} ({chosen.tier.said})")
+        yield Check("sandbox", True, f"{chosen.tier.name} ({chosen.tier.description})")
     for found in probes:
         if found is not chosen:
             good = chosen is not None

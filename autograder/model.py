@@ -11,6 +11,10 @@ class CourseError(Exception):
     """A person's mistake: one sentence that says what was expected and what came."""
 
 
+class GradebookAwayError(CourseError):
+    """The gradebook's database does not open: it may be back in a moment."""
+
+
 class Outcome(StrEnum):
     """How the grading of one submission ended; the three are never mixed."""
 
@@ -48,12 +52,24 @@ class Submission:
 
 
 @dataclass(frozen=True)
+class CellRun:
+    """How one cell ended: ok, error, time (ran too long), died, or skipped."""
+
+    ended: str
+    name: str = ""  # of the exception
+    text: str = ""  # of the exception, plain
+    line: int = 0  # of a test cell, where it stopped, from 1; 0 is unknown
+    value: float | None = None  # of a test cell, the number in its last line
+
+
+@dataclass(frozen=True)
 class CellResult:
     """The points of one graded cell, and what the student may know about them.
 
     `points` of a manual cell is 0 here: a person's score lives in the gradebook.
-    `idea`, `mistake` and `hint` come from the check that failed. `error` is one line,
-    and only ever from visible tests or the student's own cells.
+    `idea`, `mistake`, `hint` and `read` (the section that explains it) come from the
+    check that failed. `error` is one line, and only ever from visible tests or the
+    student's own cells.
     """
 
     grade_id: str
@@ -65,6 +81,7 @@ class CellResult:
     mistake: str | None = None
     hint: str | None = None
     error: str | None = None
+    read: str | None = None
 
 
 @dataclass(frozen=True)
@@ -94,6 +111,8 @@ class Result:
     exam: str = ""  # the exam's key
     content: str = ""  # the submission's key
     ran_out: dict[str, float] | None = None  # the limits, if one of them was met
+    share: float = 0.0  # of a cell's limit, what its longest cell took
+    beside: str = ""  # the key of what was handed in beside the notebook
 
     @property
     def points(self) -> float:

@@ -5,8 +5,10 @@ import os
 import sys
 from pathlib import Path
 
-# What a process may know of the instructor's environment; the rest is dropped.
-KEPT = (
+from autograder.sandbox.rights import ONE_THREAD
+
+# What the grader's own processes know of the instructor's environment.
+FOR_THE_GRADER = (
     "PATH",
     "LANG",
     "LC_ALL",
@@ -18,13 +20,6 @@ KEPT = (
     "MPLCONFIGDIR",
     "XDG_CACHE_HOME",
     "CUDA_VISIBLE_DEVICES",
-)
-ONE_THREAD = (
-    "OMP_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
 )
 
 
@@ -38,7 +33,7 @@ def environment() -> dict[str, str]:
     Its home is the real one, where matplotlib keeps its list of fonts; a sandbox gives
     another to what is forked from it.
     """
-    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    kept = {name: os.environ[name] for name in FOR_THE_GRADER if name in os.environ}
     threads = dict.fromkeys(ONE_THREAD, "1")
     fixed = {"HOME": str(Path.home()), "PYTHONHASHSEED": "0"}
     return {"LANG": "C.UTF-8", **kept, **threads, **fixed}

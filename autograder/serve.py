@@ -1,36 +1,47 @@
 """Formgrader on this machine alone, for the derivations that a person grades.
 
-nbgrader's server extension, with four changes. It listens on 127.0.0.1 and asks for a
-token. Its pages load nothing from elsewhere, which a content security policy enforces.
-It starts no kernel, so that nothing of a student's runs here. And its buttons that
+nbgrader's server extension, with six changes. It listens on 127.0.0.1 and asks for a
+token, and answers nothing that another page, or a student's part of one, asks for. Its
+pages load nothing from elsewhere, which a content security policy enforces; what a
+student handed in stands in sandboxed frames. It starts no kernel, so that nothing of a
+student's runs here. Its averages leave out what has no score. And its buttons that
 would grade, release or write feedback in nbgrader's way are refused: they would run
 students' code outside the sandbox, and show hidden tests.
 """
 
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from autograder.averages import api
 from autograder.course.folder import Course
 from autograder.model import CourseError
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
     from jupyter_server.serverapp import ServerApp
+    from tornado.httputil import HTTPServerRequest
+    from tornado.web import Application
 
 PORT = 8899  # or the next free one
 # The book's copy, where this package lies beside it; without one TeX stays text.
 MATHJAX = Path(__file__).resolve().parents[1] / "book" / "_static" / "mathjax"
+# What a student handed in was written before this process chose it. So it is known to
+# the scripts of the templates alone, and no other runs.
+NONCE = secrets.token_urlsafe(24)
 POLICY = "; ".join(
     (
         "default-src 'self'",
-        "script-src 'self' 'unsafe-inline' 'unsafe-eval'",  # formgrader's own templates
+        f"script-src 'self' 'nonce-{NONCE}'",
         "style-src 'self' 'unsafe-inline'",
         "img-src 'self' data:",
         "font-src 'self' data:",
+        "frame-src 'none'",  # but for a document in the page itself
         "frame-ancestors 'none'",
         "form-action 'self'",
         "base-uri 'none'",
@@ -40,7 +51,7 @@ POLICY = "; ".join(
 REFUSED = (
     r"/formgrader/api/(?:assignment|submission)/.+/(?:assign|unrelease|release|collect"
     r"|generate_feedback|release_feedback|autograde)",
-    r"/api/(?:kernels|sessions|terminals)(?:/.*)?",
+    r"/api/.*",
     # What a student handed in, as a page or a script of this very origin.
     r"/(?:files|view|nbconvert)/.*",
     r"/formgrader/submissions/[^/]+/(?!(?:next|prev)(?:_incorrect)?$).+",
@@ -54,47 +65,13 @@ c.CourseDirectory.course_id = {name!r}
 c.CourseDirectory.db_url = {url!r}
 c.HTMLExporter.sanitize_html = True
 """
-# Formgrader waits for the hub of MathJax 2 to say that the page is set. The first
-# `hub` stands in for it; the second part loads MathJax 3, or does without.
-HUB = r"""{%- macro mathjax(url="") -%}
-<script>
-const heard = [];
-const hub = {
-  ended: false,
-  Startup: {
-    signal: { Interest: (say) => (hub.ended ? say("End") : heard.push(say)) },
-  },
-  end() { hub.ended = true; heard.forEach((say) => say("End")); },
-};
-window.MathJax = {
-  Hub: hub,
-  // TeX is a student's: no extension that makes links, styles or HTML, or loads one.
-  tex: {
-    inlineMath: [["$", "$"], ["\\(", "\\)"]],
-    processEscapes: true,
-    tags: "ams",
-    packages: { "[-]": ["html", "autoload", "require"] },
-  },
-  startup: {
-    ready() {
-      MathJax.Hub = hub;
-      MathJax.startup.defaultReady();
-      // \mmlToken sets these without an extension.
-      const bare = (node) =>
-        ["href", "style", "class", "id"].forEach((name) => {
-          if (node.attributes) delete node.attributes.getAllAttributes()[name];
-        });
-      for (const input of MathJax.startup.document.inputJax)
-        input.postFilters.add(({ data }) => (data.root || data).walkTree(bare), 1);
-      MathJax.startup.promise.then(hub.end);
-    },
-  },
-};
-</script>
-"""
-WITH_MATHJAX = '<script src="LOCATION/tex-mml-chtml.js" async></script>\n'
-WITHOUT = '<script>window.addEventListener("load", hub.end);</script>\n'
-END = "{%- endmacro %}"
+ON_CLICK = re.compile(
+    r'(<(\w+)\b[^<>]*?)\sonclick="([^"]*)"([^<>]*>.*?</\2>)', re.DOTALL
+)
+CLICKED = (
+    "<script>document.currentScript.previousElementSibling.addEventListener("
+    r'"click", () => { \3 });</script>'
+)
 
 
 def serve(course: Course, port: int = PORT) -> None:
@@ -110,9 +87,12 @@ def serve(course: Course, port: int = PORT) -> None:
         )
     with settings_folder(course):
         app = application(course, port)
-        said = f"Formgrader: {address(app)}\nCtrl-C ends it."
-        IOLoop.current().add_callback(print, said, flush=True)  # when it listens
-        app.start()
+        line = f"Formgrader: {address(app)}\nCtrl-C ends it."
+        IOLoop.current().add_callback(print, line, flush=True)  # when it listens
+        pages = app.web_app.settings["nbgrader_exporter"]
+        with pages.parts:
+            pages.parts.start()  # while there are no threads
+            app.start()
 
 
 @contextmanager
@@ -183,7 +163,8 @@ def _load_jupyter_server_extension(app: "ServerApp") -> None:
     """Put our refusals and our MathJax before formgrader, and load it."""
     from jupyter_server.utils import url_path_join
     from nbgrader.server_extensions import formgrader
-    from tornado.web import RequestHandler, StaticFileHandler
+    from nbgrader.server_extensions.formgrader import base
+    from tornado.web import RedirectHandler, RequestHandler, StaticFileHandler
 
     class Refused(RequestHandler):
         """Says what to use instead."""
@@ -195,23 +176,106 @@ def _load_jupyter_server_extension(app: "ServerApp") -> None:
             self.set_status(403)
             self.finish("This is not done here: use the autograder command.")
 
-    base = app.web_app.settings["base_url"]
-    handlers = [(url_path_join(base, pattern), Refused) for pattern in REFUSED]
-    mathjax = url_path_join(base, "/mathjax")
+    class Library(StaticFileHandler):
+        """MathJax, also for a frame, whose origin is none."""
+
+        def set_extra_headers(self, path: str) -> None:
+            self.set_header("Access-Control-Allow-Origin", "*")
+
+    root = app.web_app.settings["base_url"]
+    handlers = [(url_path_join(root, pattern), Refused) for pattern in REFUSED]
+    mathjax = url_path_join(root, "/mathjax")
     if MATHJAX.is_dir():
-        there = (f"{mathjax}/(.*)", StaticFileHandler, {"path": str(MATHJAX)})
-        handlers.append(there)
+        handlers.append((f"{mathjax}/(.*)", Library, {"path": str(MATHJAX)}))
+    # It would read, and so run, a configuration from any folder that a link names.
+    start = {"url": url_path_join(root, "/formgrader/gradebook"), "permanent": False}
+    handlers.append((url_path_join(root, "/formgrader/?"), RedirectHandler, start))
     app.web_app.add_handlers(".*$", handlers)
+    refuse_others(app.web_app, Refused, app.identity_provider.token, mathjax)
     formgrader.load_jupyter_server_extension(app)
-    app.web_app.settings["nbgrader_exporter"] = exporter(app, mathjax)
+    # Its handlers make one of these for each request.
+    base.NbGraderAPI = api()
+    pages = exporter(app, mathjax)
+    mark_scripts(pages.environment, templates())
+    mark_scripts(app.web_app.settings["nbgrader_jinja2_env"], templates())
+    app.web_app.settings["nbgrader_exporter"] = pages
+
+
+def marked(template: str) -> str:
+    """One of our templates, in which each script has the nonce that lets it run.
+
+    An attribute cannot have one: what is done on a click becomes a script.
+    """
+    with_scripts = ON_CLICK.sub(r"\1\4" + CLICKED, template)
+    return with_scripts.replace("<script", f'<script nonce="{NONCE}"')
+
+
+def mark_scripts(environment: "Environment", ours: Path) -> None:
+    """Have an environment mark the templates in a folder, and those without a file.
+
+    Others may print what a student's cell has shown into a script.
+    """
+    from jinja2 import FunctionLoader
+
+    loader = environment.loader
+
+    def load(name: str) -> tuple[str, str | None, Any]:
+        source, path, fresh = loader.get_source(environment, name)
+        own = path is None or Path(path).resolve().is_relative_to(ours)
+        return marked(source) if own else source, path, fresh
+
+    environment.loader = FunctionLoader(load)
+
+
+def refuse_others(web: "Application", refused: type, token: str, free: str) -> None:
+    """Refuse what another page, or a student's frame, asks for.
+
+    A browser says with each request which page began it, and no page can have it say
+    something else. What changes nothing may be asked for with the token; below `free`
+    by all.
+    """
+    find = web.find_handler
+
+    def find_handler(request: "HTTPServerRequest", **options: Any) -> Any:
+        harmless = request.method == "GET" and request.path.startswith(f"{free}/")
+        if harmless or is_own(request, token):
+            return find(request, **options)
+        return web.get_handler_delegate(request, refused)
+
+    web.find_handler = find_handler
+
+
+def is_own(request: "HTTPServerRequest", token: str) -> bool:
+    """Whether one of our pages, or the person, began this request."""
+    site = request.headers.get("Sec-Fetch-Site")
+    origin = request.headers.get("Origin")
+    if origin not in (None, f"{request.protocol}://{request.host}"):
+        return False
+    if request.method not in ("GET", "HEAD"):
+        if site is None:  # no browser of today; no form can send the second
+            return bool(origin) or "Authorization" in request.headers
+        return site == "same-origin"
+    given = request.query_arguments.get("token", [b""])[-1]
+    has_token = secrets.compare_digest(given, token.encode())
+    return site in (None, "none", "same-origin") or has_token
 
 
 def exporter(app: "ServerApp", mathjax: str) -> object:
     """Formgrader's page of a submission, with a MathJax that is on this machine."""
-    from jinja2 import DictLoader
-    from nbconvert.exporters import HTMLExporter
+    from autograder.results.formgrader_page import FramedExporter, handed_out
 
     made = app.web_app.settings["nbgrader_exporter"]
-    then = WITH_MATHJAX.replace("LOCATION", mathjax) if MATHJAX.is_dir() else WITHOUT
-    loader = DictLoader({"mathjax.html.j2": HUB + then + END})
-    return HTMLExporter(config=made.config, extra_loaders=[loader])
+    course = Course(Path(app.root_dir))
+
+    def given(assignment: str) -> frozenset[tuple[str, str]]:
+        return handed_out(course.release(assignment))
+
+    there = mathjax if MATHJAX.is_dir() else None
+    return FramedExporter(given, NONCE, there, config=made.config)
+
+
+def templates() -> Path:
+    """The folder of formgrader's own templates."""
+    from nbgrader.server_extensions import formgrader
+
+    return Path(formgrader.__file__).resolve().parent / "templates"

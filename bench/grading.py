@@ -47,7 +47,11 @@ from autograder.model import Outcome, Submission
 from autograder.release.release import find_source, publish, write_config
 from autograder.results.csv_export import export_csv
 
-SOLUTIONS = Path(__file__).parents[1] / "solutions"
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT / "tests" / "builders"))
+import written  # noqa: E402
+
+SOLUTIONS = ROOT / "solutions"
 CELL_SECONDS = 5  # of the class with hostile ones; the same for both graders
 HOSTILE = {
     "an endless loop": "while True:\n    pass\n",
@@ -57,28 +61,11 @@ HOSTILE = {
     "a process left": "import subprocess\n\nsubprocess.Popen(['sleep', '20'])\n",
 }
 TRIES = "\nprint('tried')"
-TINY = """# A tiny assignment
-
-```{code-cell} ipython3
----
-nbgrader: {grade: false, grade_id: square, solution: true}
----
-def square(x):
-    ### BEGIN SOLUTION
-    return x * x
-    ### END SOLUTION
-```
-
-```{code-cell} ipython3
----
-nbgrader: {grade: true, grade_id: square-test, points: 2, solution: false}
----
-assert square(3) == 9
-### BEGIN HIDDEN TESTS
-assert square(-5) == 25
-### END HIDDEN TESTS
-```
-"""
+TINY = written.assignment(
+    "A tiny assignment",
+    written.SQUARE,
+    written.check("square-test", 2, "assert square(3) == 9", "assert square(-5) == 25"),
+)
 
 
 # --- the class ------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn.functional import linear
 
 from flowbook.flow import Inverse, Layer
+from flowbook.inputs import expect_order
 from flowbook.splines import check_bins, spline, spline_inverse
 
 
@@ -46,14 +47,10 @@ class MADE(nn.Module):
         self, dim: int, hidden: Sequence[int], outputs: int, order: Tensor | None = None
     ) -> None:
         super().__init__()
-        order = torch.arange(dim) if order is None else torch.as_tensor(order)
-        if not torch.equal(order.sort().values, torch.arange(dim, device=order.device)):
-            raise ValueError(
-                f"The order of {dim} entries holds 0 to {dim - 1} once each; "
-                f"got {order.tolist()}."
-            )
+        order = torch.arange(dim) if order is None else order
+        order = expect_order(order, type(self).__name__, dim)
         self.dim, self.outputs, self.hidden = dim, outputs, tuple(hidden)
-        self.register_buffer("order", order.clone())
+        self.register_buffer("order", order)
         modules: list[nn.Module] = []
         *masks, mask = self._masks()
         for each in masks:

@@ -22,7 +22,7 @@ def histogram(train: Tensor, test: Tensor, pseudo_count: float = 0.5) -> float:
     Shapes: train (n, 64) and test (m, 64), levels 0..16.
     """
     for x in (train, test):
-        expect_levels(x, LEVELS, "histogram")
+        _check_images(x, "histogram")
     levels = torch.arange(LEVELS, device=train.device)
     counts = (train.long()[..., None] == levels).sum(0) + pseudo_count
     log_probs = (counts / counts.sum(-1, keepdim=True)).log()
@@ -45,7 +45,7 @@ def gaussian_mixture(
     covariance_type, "full" or "diag"; `floor` is added to its diagonal.
     """
     for x in (train, test):
-        expect_levels(x, LEVELS, "gaussian_mixture")
+        _check_images(x, "gaussian_mixture")
     noise = np.random.default_rng(seed)
     noisy = [x.cpu().double().numpy() + noise.random(x.shape) for x in (train, test)]
     model = GaussianMixture(
@@ -53,3 +53,11 @@ def gaussian_mixture(
     )
     log_prob = model.fit(noisy[0]).score_samples(noisy[1])
     return bits_per_dim(torch.from_numpy(log_prob))
+
+
+def _check_images(x: Tensor, owner: str) -> None:
+    expect_levels(x, LEVELS, owner)
+    if x.ndim != 2 or x.shape[1] != DIM or not len(x):
+        raise ValueError(
+            f"{owner} expects images of shape (n, {DIM}), got {tuple(x.shape)}."
+        )

@@ -5,13 +5,16 @@ same inputs. A wrong result is compared with all of these, so the message can be
 is what one gets without the absolute value" rather than "not equal".
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from math import sqrt
+from textwrap import fill
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+
+from flowbook.observations import observation
 
 RTOL, ATOL = 1e-4, 1e-5
 """Default tolerances, for float32 and float64: four digits, or 1e-5 near zero."""
@@ -24,13 +27,14 @@ class Mistake(NamedTuple):
     """A known mistake: its name, a hint, and what it would have produced.
 
     `value` is a tensor, array, list or number of any shape, NaN and infinity included,
-    or a function without arguments that makes it. In `check_samples` it is the
-    distribution function that wrong samples follow, cdf(x) -> probabilities.
+    or a function without arguments that makes it; `giving` sets it where a check knows
+    the inputs. In `check_samples` it is the distribution function that wrong samples
+    follow, cdf(x) -> probabilities.
     """
 
     name: str
     hint: str
-    value: Any
+    value: Any = None
 
     def giving(self, value: Any) -> "Mistake":
         """Return the same mistake with what it produces on other inputs."""
@@ -40,8 +44,8 @@ class Mistake(NamedTuple):
 class CheckFailed(AssertionError):  # noqa: N818 - it is what a student reads
     """A result is not what was asked for; the text has a line for each attribute.
 
-    The lines "Idea:", "Problem:", "Looks like:" and "Hint:" come in this order, and
-    those without content are left out.
+    The lines "Checked:", "Problem:", "Looks like:", "Hint:" and "Read:" come in this
+    order, those without content are left out, and long ones are wrapped.
     """
 
     def __init__(
@@ -50,14 +54,18 @@ class CheckFailed(AssertionError):  # noqa: N818 - it is what a student reads
         problem: str,
         mistake: str | None = None,
         hint: str | None = None,
+        read: str | None = None,
     ) -> None:
-        self.idea, self.problem = _one_line(idea), _one_line(problem)
-        self.mistake = _one_line(mistake) if mistake else None
-        self.hint = _one_line(hint) if hint else None
-        labels = ("Idea", "Problem", "Looks like", "Hint")
-        texts = (self.idea, self.problem, self.mistake, self.hint)
-        lines = zip(labels, texts, strict=True)
-        super().__init__("\n".join(f"{label}: {text}" for label, text in lines if text))
+        texts = (idea, problem, mistake, hint, read)
+        self.idea, self.problem, self.mistake, self.hint, self.read = (
+            _one_line(text) if text else None for text in texts
+        )
+        super().__init__(idea, problem)
+
+    def __str__(self) -> str:
+        texts = (self.idea, self.problem, self.mistake, self.hint, self.read)
+        pairs = zip(LABELS, texts, strict=True)
+        return "\n".join(wrapped(f"{label}: {text}") for label, text in pairs if text)
 
     def _render_traceback_(self) -> list[str]:
         """Show these lines alone in a notebook, which calls this for its output.
@@ -67,12 +75,32 @@ class CheckFailed(AssertionError):  # noqa: N818 - it is what a student reads
         return str(self).splitlines()
 
 
+LABELS = ("Checked", "Problem", "Looks like", "Hint", "Read")
+WIDTH = 80
+
+
+def wrapped(text: str) -> str:
+    """Return a text in lines of at most 80 characters, all but the first indented."""
+    return fill(
+        text,
+        WIDTH,
+        subsequent_indent="  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+
+
+class BadCheckError(ValueError):
+    """The check itself is badly designed: its author's error, not the student's."""
+
+
 def check(
     got: object,
     expected: Tensor | np.ndarray | float,
     *,
     idea: str,
     mistakes: Iterable[Mistake] = (),
+    given: Mapping[str, Tensor] | None = None,
     rtol: float = RTOL,
     atol: float = ATOL,
 ) -> None:
@@ -80,6 +108,8 @@ def check(
 
     Values agree if |got - expected| <= atol + rtol * |expected|; integers and truth
     values must be equal, and infinities the same. The device does not matter.
+    `given` are inputs by their names: of a result that no mistake explains it is said
+    by which of them it differs, if by one.
 
     Every mistake is computed on every call, also when the result is right: one that
     cannot be told from the truth, or from another, on these inputs is an error of the
@@ -87,7 +117,7 @@ def check(
 
     Raises:
         CheckFailed: the result is wrong.
-        ValueError: the check is badly designed: nothing to compare (`expected` is
+        BadCheckError: the check is badly designed: nothing to compare (`expected` is
             empty or has NaN), or two of truth and mistakes have the same value.
     """
     truth = _truth(expected)
@@ -97,8 +127,15 @@ def check(
     problem = _kind_problem(got, expected)
     problem = problem or _value_problem(numbers, truth, rtol, atol)
     if problem:
-        alike = (m for m, value in known if _same(numbers, value, rtol, atol))
-        _fail(idea, problem, next(alike, None))
+        alike = [m for m, value in known if _same(numbers, value, rtol, atol)]
+        if _kind(got) != _kind(expected) and numbers is not None and not numbers.any():
+            alike = []  # a plain 0 could be any mistake's: its type is what is wrong
+        if not alike and numbers is not None and numbers.shape == truth.shape:
+            wrong = ~_close(numbers, truth, rtol, atol)
+            inputs = {name: _plain(value) for name, value in (given or {}).items()}
+            seen = observation(numbers, truth, wrong, rtol, atol, inputs)
+            problem = f"{problem} {seen}".rstrip()
+        _fail(idea, problem, alike)
 
 
 def check_samples(
@@ -120,10 +157,10 @@ def check_samples(
 
     Raises:
         CheckFailed: the samples have another shape, are not finite, or do not fit.
-        ValueError: fewer than 1000 samples, or a mistake fits the right samples too.
+        BadCheckError: fewer than 1000 samples, or a mistake fits the right samples too.
     """
     if like.numel() < 1000:
-        raise ValueError(f"1000 samples or more are needed, not {like.numel()}.")
+        raise BadCheckError(f"1000 samples or more are needed, not {like.numel()}.")
     if problem := _kind_problem(got, like):
         _fail(idea, problem)
     samples = _plain(got)
@@ -132,18 +169,18 @@ def check_samples(
     limit = KS_LIMIT / sqrt(samples.size)
     distance = _ks_distance(samples, cdf)
     known = [(_ks_distance(samples, mistake.value), mistake) for mistake in mistakes]
-    closest, mistake = min(known, key=lambda pair: pair[0], default=(1.0, None))
-    if distance <= limit and closest <= limit:
-        raise ValueError(
-            f"The right samples fit the mistake {mistake.name!r} too: "
+    alike = sorted((pair for pair in known if pair[0] <= limit), key=lambda p: p[0])
+    if distance <= limit and alike:
+        raise BadCheckError(
+            f"The right samples fit the mistake {alike[0][1].name!r} too: "
             "choose other parameters or more samples."
         )
     if distance > limit:
         problem = (
-            f"the distribution of these {samples.size} samples is {distance:.3f} away "
-            f"from the right one, where chance explains {limit:.3f}."
+            f"{samples.size} samples are {distance:.3f} away from this distribution; "
+            f"chance: {limit:.3f}."
         )
-        _fail(idea, problem, mistake if closest <= limit else None)
+        _fail(idea, problem, [mistake for _, mistake in alike])
 
 
 def check_raises(
@@ -160,10 +197,10 @@ def check_raises(
 
     Raises:
         CheckFailed: nothing, or something else, was raised.
-        ValueError: `expected` is so wide that every unsolved answer raises it.
+        BadCheckError: `expected` is so wide that every unsolved answer raises it.
     """
     if issubclass(NotImplementedError, expected) and expected is not RuntimeError:
-        raise ValueError(f"Every unsolved answer raises {expected.__name__}.")
+        raise BadCheckError(f"Every unsolved answer raises {expected.__name__}.")
     try:
         got = call()
     except Exception as error:
@@ -172,13 +209,29 @@ def check_raises(
         problem = f"expected {expected.__name__}, got {type(error).__name__}."
         raise CheckFailed(idea, problem) from error
     numbers = _plain(got)
-    alike = (m for m in mistakes if _same(numbers, _value(m), RTOL, ATOL))
+    alike = [m for m in mistakes if _same(numbers, _value(m), RTOL, ATOL)]
     problem = f"expected {expected.__name__}, got {_describe(got)} and no error."
-    _fail(idea, problem, next(alike, None))
+    _fail(idea, problem, alike)
 
 
-def _fail(idea: str, problem: str, mistake: Mistake | None = None) -> NoReturn:
-    name, hint = (mistake.name, mistake.hint) if mistake else (None, None)
+def parts(got: object, names: str, *, idea: str) -> tuple[Any, ...]:
+    """Return the parts of a tuple (or list) that a function was asked for.
+
+    `names` says which: `parts(got, "x, log_det", idea=...)`.
+
+    Raises:
+        CheckFailed: another type, or another number of parts.
+    """
+    count = len(names.split(", "))
+    if type(got) not in (tuple, list) or len(got) != count:
+        words = {2: "pair", 3: "triple"}.get(count, "tuple")
+        _fail(idea, f"expected the {words} ({names}), got {_describe(got)}.")
+    return tuple(got)
+
+
+def _fail(idea: str, problem: str, alike: Sequence[Mistake] = ()) -> NoReturn:
+    """Raise CheckFailed with the hint of the first mistake that the result is like."""
+    name, hint = (alike[0].name, alike[0].hint) if alike else (None, None)
     raise CheckFailed(idea, problem, name, hint)
 
 
@@ -210,6 +263,8 @@ def _describe(value: object) -> str:
     kind = _kind(value)
     if kind in ("a tensor", "an array"):
         return f"{kind} of shape {tuple(value.shape)}"
+    if type(value) in (tuple, list):
+        return f"a {type(value).__name__} of {len(value)}"
     if value is None:
         return "None (does the function return its result?)"
     return kind or f"an object of type {type(value).__name__}"
@@ -237,11 +292,13 @@ def _plain(value: object) -> np.ndarray | None:
 def _truth(expected: object) -> np.ndarray:
     truth = _plain(expected)
     if truth is None:
-        raise ValueError(f"expected must be real numbers, not {_describe(expected)}.")
+        raise BadCheckError(
+            f"expected must be real numbers, not {_describe(expected)}."
+        )
     if truth.size == 0:
-        raise ValueError("expected is empty: everything would pass.")
+        raise BadCheckError("expected is empty: everything would pass.")
     if np.isnan(truth).any():
-        raise ValueError("expected has NaN, which nothing equals.")
+        raise BadCheckError("expected has NaN, which nothing equals.")
     return truth
 
 
@@ -249,7 +306,9 @@ def _value(mistake: Mistake) -> np.ndarray:
     value = mistake.value() if callable(mistake.value) else mistake.value
     numbers = _plain(np.array(value) if type(value) is list else value)
     if numbers is None:
-        raise ValueError(f"The mistake {mistake.name!r} has no real numbers as value.")
+        raise BadCheckError(
+            f"The mistake {mistake.name!r} has no real numbers as value."
+        )
     return numbers
 
 
@@ -263,7 +322,7 @@ def _refuse_ambiguous(
     for mistake, value in known:
         for name, other in named:
             if _same(value, other, rtol, atol):
-                raise ValueError(
+                raise BadCheckError(
                     f"The mistake {mistake.name!r} gives the same as {name} on these "
                     "inputs: choose inputs on which they differ, or leave it out."
                 )
@@ -279,6 +338,10 @@ def _close(got: np.ndarray, other: np.ndarray, rtol: float, atol: float) -> np.n
 def _same(got: np.ndarray | None, other: np.ndarray, rtol: float, atol: float) -> bool:
     if got is None or got.shape != other.shape:
         return False
+    if got.size:  # most results differ in their first number, which is seen at once
+        one, two = float(got.flat[0]), float(other.flat[0])
+        if abs(one - two) > atol + rtol * abs(two):
+            return False
     return bool(_close(got, other, rtol, atol).all())
 
 
@@ -313,7 +376,7 @@ def _value_problem(
     index = ", ".join(map(str, np.argwhere(wrong)[0]))
     return (
         f"{wrong.sum()} of {wrong.size} values differ; "
-        f"at index {index} expected {expected}, got {value}."
+        f"at [{index}] expected {expected}, got {value}."
     )
 
 

@@ -1,7 +1,10 @@
 """Numbers that a module was built with, and without which its weights mean nothing."""
 
+from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -13,14 +16,23 @@ class Constants(nn.Module):
     weights in a module built with another one are another map, and torch says "all
     keys matched". A subclass names such attributes in `constants`: they are saved
     beside the weights, as tensors, and `load_state_dict` refuses others, with the
-    RuntimeError that weights of another shape get.
+    RuntimeError that weights of another shape get. So are its own class and what it
+    has inside without weights, an activation say: the keys `kind.Exp`, `kind.ReLU()`.
     """
 
     constants: tuple[str, ...] = ()
 
     def constant_tensors(self) -> dict[str, Tensor]:
         """Return what is saved beside the parameters and buffers, by its key."""
-        return {name: as_constant(getattr(self, name)) for name in self.constants}
+        own = {name: as_constant(getattr(self, name)) for name in self.constants}
+        return own | {f"kind.{name}": as_constant(1) for name in self._kinds()}
+
+    def _kinds(self) -> Iterator[str]:
+        yield type(self).__name__
+        for path, module in self.named_modules():
+            inside = chain(module.children(), module.parameters(), module.buffers())
+            if next(inside, None) is None and not isinstance(module, Constants):
+                yield f"{path}.{module}"
 
     def _save_to_state_dict(
         self, destination: dict[str, Any], prefix: str, keep_vars: bool
@@ -66,7 +78,7 @@ class Constants(nn.Module):
 
 def as_constant(value: Any) -> Tensor:
     """Return the number, or the numbers, as a tensor on the CPU that holds them."""
-    if torch.is_tensor(value):
-        return value.detach().cpu()
+    if isinstance(value, Tensor | np.ndarray | np.generic):
+        return torch.as_tensor(value).detach().cpu()
     # float64 keeps a Python number as it is, and an integer up to 2**53.
     return torch.tensor(value, dtype=torch.float64, device="cpu")

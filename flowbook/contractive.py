@@ -11,6 +11,7 @@ from torch.func import debug_unwrap, functional_call, vjp
 
 from flowbook.constants import Constants
 from flowbook.flow import Layer
+from flowbook.inputs import expect_count, expect_positive
 from flowbook.log_dets import ExactLogDet
 
 LogDet = Callable[[Callable[[Tensor], Tensor], Tensor], Tensor]
@@ -36,11 +37,14 @@ class SpectralNorm(Constants):
 
     def __init__(self, module: nn.Module, shape: tuple[int, ...], bound: float) -> None:
         super().__init__()
-        if not 0 < bound < math.inf:
-            raise ValueError(f"The bound of a norm is positive; got {bound}.")
         self.module = module
-        self.bound = float(bound)
+        self.bound = expect_positive(bound, "SpectralNorm", "bound")
         self.register_buffer("direction", torch.randn(1, *shape))
+        image, other = self._linear(self.direction), self._linear(-2 * self.direction)
+        if not torch.allclose(other, -2 * image, rtol=1e-3, atol=1e-3):
+            raise ValueError(
+                f"SpectralNorm expects an affine module, got one that is not: {module}."
+            )
         self.refresh(100)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -124,8 +128,10 @@ class ContractiveResidual(Layer):
         super().__init__()
         self.net = net
         self.log_det = ExactLogDet() if log_det is None else log_det
+        if tolerance is not None:
+            expect_positive(tolerance, "ContractiveResidual", "tolerance")
         self.tolerance = tolerance
-        self.limit = limit
+        self.limit = expect_count(limit, "ContractiveResidual", 1, "limit")
         norms = [m.bound for m in net.modules() if isinstance(m, SpectralNorm)]
         if lipschitz is None:
             lipschitz = math.prod(norms) if norms else 0.0
@@ -143,9 +149,14 @@ class ContractiveResidual(Layer):
     def inverse(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map x to z; also return log|det dz/dx|."""
         self._refresh_in_training()
-        names = [name for name, _ in self.net.named_parameters()]
+        parameters = dict(self.net.named_parameters())
+
+        def bind(*values: Tensor) -> Callable[[Tensor], Tensor]:
+            named = dict(zip(parameters, values, strict=True))
+            return lambda z: functional_call(self.net, named, (z,))
+
         rule = Stopping(self.tolerance, self.limit, self.lipschitz)
-        z = _FixedPoint.apply(self.net, names, rule, x, *self.net.parameters())
+        z = _FixedPoint.apply(bind, rule, x, *parameters.values())
         return z, -self.log_det(self.net, z)
 
     def train(self, mode: bool = True) -> "ContractiveResidual":
@@ -164,37 +175,8 @@ class ContractiveResidual(Layer):
                 module.refresh(iterations)
 
 
-class _FixedPoint(torch.autograd.Function):
-    # The z with z + g(z) = x, and the gradients of the implicit function theorem.
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(
-        net: nn.Module,
-        names: list[str],
-        rule: "Stopping",
-        x: Tensor,
-        *parameters: Tensor,
-    ) -> Tensor:
-        return iterate(net, x, *rule)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
-        ctx.net, ctx.names, ctx.rule, _, *parameters = inputs
-        ctx.save_for_backward(output, *parameters)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple:
-        z, *parameters = ctx.saved_tensors
-
-        def g(z: Tensor, *parameters: Tensor) -> Tensor:
-            named = dict(zip(ctx.names, parameters, strict=True))
-            return functional_call(ctx.net, named, (z,))
-
-        _, transpose = vjp(g, z, *parameters)
-        # dz + J dz + dg = dx, so the gradient of x is the u with u + J^T u = gradient.
-        u = iterate(lambda u: transpose(u)[0], gradient, *ctx.rule, smallest=0.0)
-        return None, None, None, u, *(-p for p in transpose(u)[1:])
+Bind = Callable[..., Callable[[Tensor], Tensor]]
+"""theta -> g(.; theta), for tensors theta that want gradients."""
 
 
 class Stopping(NamedTuple):
@@ -203,6 +185,38 @@ class Stopping(NamedTuple):
     tolerance: float | None
     limit: int
     lipschitz: float
+    smallest: float = 1.0
+
+
+class _FixedPoint(torch.autograd.Function):
+    # The z with z + g(z; theta) = x, and the gradients of the implicit function
+    # theorem. Those solve an equation of the same kind, here as well: an iteration
+    # that autograd went through would have no derivative where it had nothing to do,
+    # as for a gradient of 0.
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(bind: Bind, rule: Stopping, x: Tensor, *theta: Tensor) -> Tensor:
+        return iterate(bind(*theta), x, *rule)
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
+        ctx.bind, ctx.rule, _, *theta = inputs
+        ctx.save_for_backward(output, *theta)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple:
+        z, *theta = ctx.saved_tensors
+
+        def transposed(z: Tensor, *theta: Tensor) -> Callable[[Tensor], Tensor]:
+            _, transpose = vjp(ctx.bind(*theta), z)
+            return lambda u: transpose(u)[0]
+
+        # dz + J dz + dg = dx, so the gradient of x is the u with u + J^T u = gradient.
+        rule = ctx.rule._replace(smallest=0.0)
+        u = _FixedPoint.apply(transposed, rule, gradient, z, *theta)
+        _, transpose = vjp(lambda *theta: ctx.bind(*theta)(z), *theta)
+        return None, None, u, *transpose(-u)
 
 
 def iterate(
@@ -228,6 +242,9 @@ def iterate(
 
     Shapes: x and z (batch, ...).
     """
+    expect_count(limit, "iterate", 1, "limit")
+    if tolerance is not None:
+        expect_positive(tolerance, "iterate", "tolerance")
     rounding = torch.finfo(x.dtype).eps
     z, size_of_x = x, smallest + norms(x, math.inf)
     before = torch.zeros_like(size_of_x)

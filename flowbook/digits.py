@@ -1,10 +1,12 @@
 """The handwritten digits that come with scikit-learn: 8×8 pixels, 17 levels."""
 
 import math
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
 
 import numpy as np
 import torch
-from sklearn.datasets import load_digits
 from torch import Tensor
 
 LEVELS = 17
@@ -13,10 +15,26 @@ DIM = 64
 
 def digits(dtype: torch.dtype | None = None) -> tuple[Tensor, Tensor]:
     """Return images (1797, 64), levels 0..16, and their labels (1797,)."""
-    images, labels = load_digits(return_X_y=True)
-    return torch.tensor(images, dtype=dtype or torch.get_default_dtype()), torch.tensor(
-        labels
-    )
+    table = digits_table()
+    images = torch.tensor(table[:, :DIM], dtype=dtype or torch.get_default_dtype())
+    return images, torch.tensor(table[:, DIM].astype(np.int64))
+
+
+@cache
+def digits_table() -> np.ndarray:
+    """Return scikit-learn's digits, (1797, 65): 64 pixels, and the label.
+
+    The file is read without importing scikit-learn, which takes a second.
+
+    Raises ModuleNotFoundError if scikit-learn is not installed.
+    """
+    library = find_spec("sklearn")
+    if library is None or library.origin is None:
+        raise ModuleNotFoundError(
+            "the digits come with scikit-learn: run `%pip install scikit-learn`."
+        )
+    folder = Path(library.origin).parent / "datasets" / "data"
+    return np.loadtxt(folder / "digits.csv.gz", delimiter=",")
 
 
 def digits_split(seed: int = 0, dtype: torch.dtype | None = None) -> tuple[Tensor, ...]:

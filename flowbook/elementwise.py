@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
 from flowbook.flow import Inverse, Layer
-from flowbook.inputs import require
+from flowbook.inputs import as_numbers, require
 
 
 class ElementwiseAffine(Layer):
@@ -30,11 +30,11 @@ class ElementwiseAffine(Layer):
 
     def __init__(self, shift: Tensor | float, scale: Tensor | float) -> None:
         super().__init__()
-        shift, scale = _floating(shift), _floating(scale)
-        require(shift, torch.isfinite, "ElementwiseAffine expects a finite shift")
+        shift = as_numbers(shift, "ElementwiseAffine", "shift")
+        scale = as_numbers(scale, "ElementwiseAffine", "scale")
         require(
             scale,
-            lambda value: value.isfinite() & (value != 0),
+            lambda value: value != 0,
             "ElementwiseAffine expects a finite scale other than zero",
         )
         shape = torch.broadcast_shapes(shift.shape, scale.shape)
@@ -207,9 +207,3 @@ def _log_cosh(u: Tensor) -> Tensor:
 def _log_slope(z: Tensor, exponent: float) -> Tensor:
     # xlogy gives 0 * log(0) = 0, which is right for the exponent 1.
     return math.log(exponent) + torch.special.xlogy(exponent - 1, z)
-
-
-def _floating(value: Tensor | float) -> Tensor:
-    value = torch.as_tensor(value).detach()
-    exact = value if value.is_floating_point() else value.to(torch.get_default_dtype())
-    return exact.clone()

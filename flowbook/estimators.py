@@ -9,6 +9,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from flowbook.inputs import expect_rows
+
 Function = Callable[[Tensor], Tensor]
 
 
@@ -22,6 +24,12 @@ def score_function(
     Shapes: mean (dim,); noise and the result (n, dim); f maps (n, dim) to (n,); the
     baseline is one number, or one a coordinate, (dim,).
     """
+    _check_shapes(mean, noise)
+    if isinstance(baseline, Tensor) and baseline.shape not in ((), mean.shape):
+        raise ValueError(
+            "score_function expects a baseline that is one number or of the shape "
+            f"{tuple(mean.shape)} of the mean, got {tuple(baseline.shape)}."
+        )
     return (_values(f, mean + noise)[:, None] - baseline) * noise
 
 
@@ -31,6 +39,7 @@ def optimal_baseline(f: Function, mean: Tensor, noise: Tensor) -> Tensor:
     E[f psi²] / E[psi²] with the score psi = noise (Greensmith et al., 2004), from
     samples: use others than those whose gradient it corrects, or it is biased.
     """
+    _check_shapes(mean, noise)
     squared = noise.square()
     return (_values(f, mean + noise)[:, None] * squared).mean(0) / squared.mean(0)
 
@@ -40,9 +49,16 @@ def reparameterised(f: Function, mean: Tensor, noise: Tensor) -> Tensor:
 
     f must be differentiable and must treat rows independently.
     """
+    _check_shapes(mean, noise)
     z = (mean + noise).detach().requires_grad_()
     (gradient,) = torch.autograd.grad(_values(f, z).sum(), z)
     return gradient
+
+
+def _check_shapes(mean: Tensor, noise: Tensor) -> None:
+    if mean.ndim != 1:
+        raise ValueError(f"expected a mean of shape (dim,), got {tuple(mean.shape)}.")
+    expect_rows(noise, len(mean), "the estimator", "noise")
 
 
 def _values(f: Function, z: Tensor) -> Tensor:

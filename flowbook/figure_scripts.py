@@ -5,7 +5,8 @@ from functools import lru_cache
 from pathlib import Path
 
 FOLDER = Path(__file__).with_name("web")
-SCRIPTS = {"flow": ("layers", "flow")}  # of other kinds: one, of that name
+SCRIPTS = {"flow": ("layers", "flow"), "coupling": ("layers", "coupling")}
+# Of other kinds: one script, of that name.
 # A page loads style and scripts once; what comes after this mark is for notebooks.
 FOR_NOTEBOOKS = "<!-- style and scripts, in a notebook -->"
 RUN = """

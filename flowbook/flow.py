@@ -1,17 +1,18 @@
 """The contract of a layer, and the flow that a base density and layers make."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property, wraps
 from itertools import chain
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from flowbook.constants import Constants, as_constant
 from flowbook.densities import Density
-from flowbook.inputs import as_generator, expect_rows
+from flowbook.inputs import as_generator, expect_rows, refuse_mixed_dtypes
 
 Map = Callable[..., tuple[Tensor, Tensor]]
 
@@ -24,7 +25,9 @@ class Layer(Constants, ABC):
 
     A layer for vectors of one width says so in `dim`. Both methods of every subclass
     then refuse other input before they run, because broadcasting would map it too,
-    with a wrong log|det|.
+    with a wrong log|det|. They also refuse to return more or fewer entries than they
+    got, or a log|det| that is not one number a row: a column would add up with that
+    of the next layer to all pairs of rows.
 
     Shapes: z and x (batch, dim); log_det (batch,).
 
@@ -60,28 +63,20 @@ def _checked(method: Map, name: str) -> Map:
     ) -> tuple[Tensor, Tensor]:
         expect_rows(point, self.dim, type(self).__name__, name)
         try:
-            return method(self, point, *rest, **named)
+            value, log_det = method(self, point, *rest, **named)
         except RuntimeError as error:
-            _refuse_mixed_dtypes(self, point, name, error)
+            refuse_mixed_dtypes(self, point, name, error)
             raise
+        if log_det.shape != point.shape[:1] or value.numel() != point.numel():
+            raise ValueError(
+                f"{type(self).__name__} maps {name} of shape {tuple(point.shape)} to "
+                f"shape {tuple(value.shape)} with log|det| of shape "
+                f"{tuple(log_det.shape)}; expected are as many entries, and one "
+                f"log|det| a row, ({len(point)},)."
+            )
+        return value, log_det
 
     return check_and_map
-
-
-def _refuse_mixed_dtypes(
-    layer: Layer, point: Tensor, name: str, error: RuntimeError
-) -> None:
-    own = {
-        tensor.dtype
-        for tensor in chain(layer.parameters(), layer.buffers())
-        if tensor.is_floating_point()
-    }
-    if own - {point.dtype}:
-        raise ValueError(
-            f"{type(layer).__name__} has parameters of "
-            f"{' and '.join(sorted(map(str, own)))} and got {name} of {point.dtype}: "
-            f"layer.to({name}.dtype) makes them one."
-        ) from error
 
 
 class Inverse(Layer):
@@ -183,16 +178,22 @@ def _numbers(density: Density, prefix: str) -> Iterator[tuple[str, Tensor]]:
     prefix = f"{prefix}.{type(density).__name__}"
     yield f"{prefix}.dim", as_constant(density.dim)
     for name, value in vars(density).items():
-        if isinstance(value, Density):
-            yield from _numbers(value, f"{prefix}.{name}")
-            continue
         # What a property keeps after its first use is no such number.
         kept = isinstance(getattr(type(density), name, None), cached_property)
-        if name != "dim" and _is_numeric(value) and not kept:
-            yield f"{prefix}.{name}", as_constant(value)
+        if name != "dim" and not kept:
+            yield from _numbers_in(value, f"{prefix}.{name}")
 
 
-def _is_numeric(value: Any) -> bool:
-    if isinstance(value, list | tuple):
-        return all(map(_is_numeric, value))
-    return isinstance(value, int | float | Tensor)
+def _numbers_in(value: Any, path: str) -> Iterator[tuple[str, Tensor]]:
+    if isinstance(value, Density):
+        yield from _numbers(value, path)
+    elif isinstance(value, str):
+        yield f"{path}.{value}", as_constant(1)
+    elif isinstance(value, int | float | Tensor | np.ndarray | np.generic):
+        yield path, as_constant(value)
+    elif isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from _numbers_in(each, f"{path}.{key}")
+    elif isinstance(value, Sequence):
+        for i, each in enumerate(value):
+            yield from _numbers_in(each, f"{path}.{i}")

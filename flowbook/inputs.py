@@ -5,12 +5,14 @@ wrong number. A check costs some microseconds, and what it refuses would have co
 afternoon.
 """
 
+import math
 from collections.abc import Callable
+from itertools import chain
 from operator import index
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.func import debug_unwrap
 
 
@@ -59,6 +61,84 @@ def expect_rows(x: Any, dim: int | None, owner: str, name: str = "x") -> None:
         )
 
 
+def refuse_mixed_dtypes(
+    module: nn.Module, x: Tensor, name: str, error: RuntimeError
+) -> None:
+    """Raise ValueError, from the error, if x and the module's numbers differ in dtype.
+
+    To call where torch raised: what it can mix it promotes, and that is right.
+    """
+    own = {
+        tensor.dtype
+        for tensor in chain(module.parameters(), module.buffers())
+        if tensor.is_floating_point()
+    }
+    if own - {x.dtype}:
+        owner = type(module).__name__
+        raise ValueError(
+            f"{owner} has parameters of {' and '.join(sorted(map(str, own)))} and got "
+            f"{name} of {x.dtype}: .to({name}.dtype) makes them one."
+        ) from error
+
+
+def as_numbers(value: Any, owner: str, name: str) -> Tensor:
+    """Return finite real numbers as a new floating-point tensor without a graph.
+
+    Lists, arrays and integers will do.
+
+    Raises:
+        TypeError: the value is no array of numbers.
+        ValueError: a number is complex, infinite or NaN.
+    """
+    try:
+        numbers = torch.as_tensor(value).detach()
+    except (TypeError, ValueError, RuntimeError):
+        raise TypeError(f"{owner} expects {name} as numbers, got {value!r}.") from None
+    if numbers.is_complex():
+        raise ValueError(f"{owner} expects a real {name}, got {numbers.dtype}.")
+    if not numbers.is_floating_point():
+        numbers = numbers.to(torch.get_default_dtype())
+    require(numbers, torch.isfinite, f"{owner} expects a finite {name}")
+    return numbers.clone()
+
+
+def expect_order(order: Any, owner: str, dim: int | None = None) -> Tensor:
+    """Return a new tensor of the integers 0 to dim - 1 in some order, once each.
+
+    Without a `dim` it is the length of what came. Raises ValueError for other numbers.
+    """
+    order = torch.as_tensor(order)
+    dim = order.numel() if dim is None else dim
+    whole = not order.is_floating_point() and not order.is_complex()
+    all_of_them = torch.arange(dim, device=order.device)
+    if not whole or not torch.equal(order.long().sort().values, all_of_them):
+        raise ValueError(
+            f"{owner} expects an order that holds the integers 0 to {dim - 1} once "
+            f"each, got {order.tolist()}."
+        )
+    return order.long().clone()
+
+
+def expect_finite(value: Any, owner: str, name: str) -> float:
+    """Return a finite number; raise ValueError for anything else."""
+    return _expect_number(value, f"{owner} expects a finite {name}", -math.inf)
+
+
+def expect_positive(value: Any, owner: str, name: str) -> float:
+    """Return a positive, finite number; raise ValueError for anything else."""
+    return _expect_number(value, f"{owner} expects a positive {name}", 0)
+
+
+def _expect_number(value: Any, expected: str, above: float) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not above < number < math.inf:
+        raise ValueError(f"{expected}, got {value}.")
+    return number
+
+
 def require(
     x: Tensor, holds: Callable[[Tensor], Tensor], expected: str | Callable[[], str]
 ) -> None:
@@ -71,7 +151,7 @@ def require(
     inside = holds(numbers)
     if not inside.all():
         expected = expected if isinstance(expected, str) else expected()
-        raise ValueError(f"{expected}, got {numbers[~inside].flatten()[0].item():g}.")
+        raise ValueError(f"{expected}, got {numbers[~inside].flatten()[0].item():.9g}.")
 
 
 def expect_count(n: Any, owner: str, least: int = 0, name: str = "n") -> int:

@@ -69,6 +69,18 @@ class InteractiveFigure:
         return len(json.dumps(self.data, separators=(",", ":"))) / 1000
 
 
+def determinant(matrix: Tensor, still: PageFigure) -> InteractiveFigure:
+    """Let the columns of a matrix be dragged, and show the area that they span.
+
+    Shapes: matrix (2, 2).
+    """
+    if matrix.shape != (2, 2):
+        raise ValueError(
+            f"A determinant of the plane has shape (2, 2), got {tuple(matrix.shape)}."
+        )
+    return InteractiveFigure("determinant", {"columns": matrix.T.tolist()}, still)
+
+
 def map_of_line(
     edges: Tensor, slope: float, bend: float, still: PageFigure
 ) -> InteractiveFigure:
@@ -117,12 +129,45 @@ def flow_steps(
     return InteractiveFigure("flow", data, still)
 
 
+def coupling_layers(
+    layers: Mapping[str, Layer], start: Tensor, still: PageFigure
+) -> InteractiveFigure:
+    """Let a point of the plane be moved, and watch what coupling layers make of it.
+
+    Shapes: start (2,).
+
+    Raises:
+        ValueError: a layer is no coupling that copies the first coordinate.
+    """
+    data = {name: _layer(layer) for name, layer in layers.items()}
+    if any(each.get("copied") != 0 for each in data.values()):
+        raise ValueError("Every layer of this figure must copy the first coordinate.")
+    return InteractiveFigure(
+        "coupling", {"layers": data, "start": start.tolist()}, still
+    )
+
+
 def cobweb(
     x: float, slope: float, start: float, still: PageFigure
 ) -> InteractiveFigure:
     """Let the iteration z <- x - slope sin(z) run, beside Banach's bound."""
     data = {"x": x, "slope": slope, "start": start}
     return InteractiveFigure("cobweb", data, still)
+
+
+def drift(path: Tensor, log_prob: Tensor, still: PageFigure) -> InteractiveFigure:
+    """Let points follow their paths from t = 0 to 1, and show one's log-density.
+
+    Shapes: path (times, n, 2), at equal distances of time; log_prob (times, n), the
+    log-density of each point at that time.
+    """
+    if path.shape[:2] != log_prob.shape:
+        raise ValueError(
+            f"A drift expects a log-density for each point, {tuple(path.shape[:2])}, "
+            f"got {tuple(log_prob.shape)}."
+        )
+    data = {"path": packed(path), "log_prob": packed(log_prob)}
+    return InteractiveFigure("drift", data, still)
 
 
 def latent_plane(
@@ -153,6 +198,78 @@ def latent_plane(
         "shell": [math.sqrt(-2 * math.log1p(-mass)) for mass in (0.25, 0.75)],
     }
     return InteractiveFigure("latent", data, still)
+
+
+def encode_draw_decode(
+    encoder: nn.Sequential,
+    decoder: nn.Sequential,
+    images: Tensor,
+    labels: Tensor,
+    start: int,
+    still: PageFigure,
+) -> InteractiveFigure:
+    """Let an image be encoded by a VAE with two latents, and draws of z be decoded.
+
+    The encoder gives two means and two logarithms of standard deviations, the decoder
+    a logit of ink for each of 64 pixels; both have ReLU between their linear maps. The
+    page computes the exact posterior beside q, by a sum over the plane.
+
+    Shapes: images (n, 64) of zeros and ones; labels (n,) of integers; `start` is the
+    row that is shown first.
+
+    Raises:
+        ValueError: a network has other sizes.
+    """
+    nets = _perceptron(encoder), _perceptron(decoder)
+    sizes = [net["widths"][end] for net in nets for end in (0, -1)]
+    if sizes != [64, 4, 2, 64]:
+        raise ValueError(
+            "encode_draw_decode expects an encoder from 64 to 4 numbers and a decoder "
+            f"from 2 to 64; got {sizes[0]} to {sizes[1]} and {sizes[2]} to {sizes[3]}."
+        )
+    data = {
+        "encoder": nets[0],
+        "decoder": nets[1],
+        "images": packed(images),
+        "labels": labels.tolist(),
+        "start": start,
+    }
+    return InteractiveFigure("vae", data, still)
+
+
+def beta_curve(
+    x: Tensor, digits: Tensor, sigma: float, beta: float, still: PageFigure
+) -> InteractiveFigure:
+    """Let beta move along the rate-distortion curve of the best linear beta-VAE of x.
+
+    Below each of the ten digits stands what the model decodes from the mean of its
+    code: along eigenvector i the deviation from the mean shrinks by
+    1 - beta sigma² / variance i, and to nothing where the variance is smaller.
+
+    Shapes: x (n, 64) and digits (10, 64), ink from 0 to 1.
+    """
+    centred = x - x.mean(0)
+    values, vectors = torch.linalg.eigh(centred.T @ centred / len(x))
+    data = {
+        "variances": packed(values.flip(0).clamp(min=0)),
+        "vectors": packed(vectors.flip(1)),
+        "mean": packed(x.mean(0)),
+        "codes": packed((digits - x.mean(0)) @ vectors.flip(1)),
+        "sigma2": sigma**2,
+        "beta": beta,
+        "range": [0.25, 16.0],
+    }
+    return InteractiveFigure("beta", data, still)
+
+
+def distance(start: float, most: float, still: PageFigure) -> InteractiveFigure:
+    """Let N(d, 1) move away from N(0, 1): divergences, and what a generator feels.
+
+    The page computes all of it, by quadrature; d runs from 0 to `most`.
+    """
+    if not 0 <= start <= most:
+        raise ValueError(f"A start lies between 0 and most; got {start} and {most}.")
+    return InteractiveFigure("distance", {"start": start, "most": most}, still)
 
 
 def packed(tensor: Tensor) -> Data:

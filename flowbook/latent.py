@@ -9,7 +9,14 @@ from torch import Tensor, nn
 
 from flowbook.constants import Constants
 from flowbook.flow import Layer
-from flowbook.inputs import as_generator, expect_count, expect_points, expect_rows
+from flowbook.inputs import (
+    as_generator,
+    expect_count,
+    expect_finite,
+    expect_points,
+    expect_rows,
+    refuse_mixed_dtypes,
+)
 from flowbook.likelihoods import Likelihood, normal_log_prob
 from flowbook.nets import mlp
 
@@ -29,9 +36,14 @@ class GaussianPosterior:
     mean: Tensor
     log_std: Tensor
 
-    def sample(self, n: int, generator: torch.Generator | None = None) -> Tensor:
-        """Draw n reparameterised samples of every row, shape (n, batch, latent)."""
+    def sample(self, n: int, generator: int | torch.Generator | None = None) -> Tensor:
+        """Draw n reparameterised samples of every row, shape (n, batch, latent).
+
+        They come from torch's own generator if none is given; an int seeds a new one.
+        """
         n = expect_count(n, "GaussianPosterior.sample")
+        if generator is not None:
+            generator = as_generator(generator, self.mean.device)
         noise = self.mean.new_empty(n, *self.mean.shape).normal_(generator=generator)
         return self.mean + self.log_std.exp() * noise
 
@@ -77,7 +89,8 @@ class VAE(Constants):
         layers: Iterable[Layer] = (),
     ) -> None:
         super().__init__()
-        if not scale:
+        expect_finite(shift, "VAE", "shift")
+        if not expect_finite(scale, "VAE", "scale"):
             raise ValueError(f"VAE divides by its scale, got {scale}.")
         self.dim, self.latent, self.likelihood = dim, latent, likelihood
         self.shift, self.scale = shift, scale
@@ -88,11 +101,15 @@ class VAE(Constants):
     def posterior(self, x: Tensor) -> GaussianPosterior:
         """Return the encoder's Gaussian, before any flow layer."""
         expect_rows(x, self.dim, "VAE")
-        mean, log_std = self.encoder((x - self.shift) / self.scale).chunk(2, dim=-1)
-        return GaussianPosterior(mean, log_std)
+        try:
+            numbers = self.encoder((x - self.shift) / self.scale)
+        except RuntimeError as error:
+            refuse_mixed_dtypes(self, x, "x", error)
+            raise
+        return GaussianPosterior(*numbers.chunk(2, dim=-1))
 
     def sample_posterior(
-        self, x: Tensor, n: int, generator: torch.Generator | None = None
+        self, x: Tensor, n: int, generator: int | torch.Generator | None = None
     ) -> tuple[Tensor, Tensor]:
         """Draw z (n, batch, latent) from q(z | x); also return log q(z | x)."""
         gaussian = self.posterior(x)
@@ -104,14 +121,14 @@ class VAE(Constants):
         return z, log_q
 
     def log_weights(
-        self, x: Tensor, n: int, generator: torch.Generator | None = None
+        self, x: Tensor, n: int, generator: int | torch.Generator | None = None
     ) -> Tensor:
         """Return log p(x, z) - log q(z | x) of n draws of z, shape (n, batch)."""
         z, log_q = self.sample_posterior(x, n, generator)
         log_joint = self.likelihood(x, self.decoder(z)) + standard_normal_log_prob(z)
         return log_joint - log_q
 
-    def elbo(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def elbo(self, x: Tensor, generator: int | torch.Generator | None = None) -> Tensor:
         """Return the ELBO in nats from one draw of z, with the analytic KL."""
         if self.layers:
             raise ValueError("a flow posterior has no analytic KL: use elbo_sampled")
@@ -119,15 +136,22 @@ class VAE(Constants):
         parameters = self.decoder(gaussian.sample(1, generator))[0]
         return self.likelihood(x, parameters) - gaussian.kl()
 
+    def reconstruction(
+        self, x: Tensor, generator: int | torch.Generator | None = None
+    ) -> Tensor:
+        """Return log p(x | z) in nats of one draw of z from q(z | x)."""
+        z, _ = self.sample_posterior(x, 1, generator)
+        return self.likelihood(x, self.decoder(z)[0])
+
     def elbo_sampled(
-        self, x: Tensor, n: int = 1, generator: torch.Generator | None = None
+        self, x: Tensor, n: int = 1, generator: int | torch.Generator | None = None
     ) -> Tensor:
         """Return the ELBO in nats as the mean log-weight of n draws of z."""
         n = expect_count(n, "VAE.elbo_sampled", least=1)
         return self.log_weights(x, n, generator).mean(0)
 
     def importance_weighted(
-        self, x: Tensor, n: int, generator: torch.Generator | None = None
+        self, x: Tensor, n: int, generator: int | torch.Generator | None = None
     ) -> Tensor:
         """Return the importance-weighted bound (Burda et al., 2016) of n draws, nats.
 

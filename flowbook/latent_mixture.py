@@ -1,12 +1,16 @@
 """Mixtures: the latent-variable model whose likelihood can be enumerated."""
 
-import math
-
 import torch
 from torch import Tensor, nn
 
 from flowbook.densities.base import pick
-from flowbook.inputs import as_generator, expect_count, expect_rows
+from flowbook.inputs import (
+    as_generator,
+    expect_count,
+    expect_positive,
+    expect_rows,
+    require,
+)
 from flowbook.likelihoods import normal_log_prob
 
 
@@ -20,8 +24,8 @@ class LatentMixture(nn.Module):
     def __init__(self, means: Tensor, std: float = 1.0) -> None:
         super().__init__()
         expect_rows(means, None, "LatentMixture", "means")
-        if not 0 < std < math.inf:
-            raise ValueError(f"LatentMixture expects a positive std, got {std}.")
+        require(means, torch.isfinite, "LatentMixture expects finite means")
+        std = expect_positive(std, "LatentMixture", "std")
         count, self.dim = means.shape
         self.means = nn.Parameter(means.clone())
         self.logits = nn.Parameter(means.new_zeros(count))

@@ -8,7 +8,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from flowbook.constants import Constants
-from flowbook.inputs import as_generator, expect_count, require
+from flowbook.inputs import (
+    as_generator,
+    expect_count,
+    expect_floating,
+    expect_positive,
+    require,
+)
 
 HALF_LOG_TWO_PI = 0.5 * math.log(2 * math.pi)
 
@@ -19,13 +25,24 @@ def normal_log_prob(x: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
     return -0.5 * scaled.square() - log_std - HALF_LOG_TWO_PI
 
 
-def expect_levels(x: Tensor, levels: int, owner: str) -> None:
-    """Raise ValueError unless x holds the whole numbers 0 to levels - 1."""
+def expect_levels(x: Tensor, levels: int, owner: str) -> Tensor:
+    """Return x, or raise ValueError unless it holds whole numbers 0 to levels - 1.
+
+    Integers and booleans come back as int64. What is no tensor of real numbers is a
+    TypeError.
+    """
+    if not isinstance(x, Tensor) or x.is_complex():
+        kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
+        raise TypeError(
+            f"{owner} expects x as a torch.Tensor of real numbers, got {kind}."
+        )
+    x = x if x.is_floating_point() else x.long()
     require(
         x,
         lambda value: value == value.round().clamp(0, levels - 1),
         f"{owner} expects levels, the whole numbers 0 to {levels - 1}",
     )
+    return x
 
 
 class Likelihood(Constants, ABC):
@@ -46,13 +63,30 @@ class Likelihood(Constants, ABC):
 
     def forward(self, x: Tensor, parameters: Tensor) -> Tensor:
         """Return log p(x | parameters) in nats, summed over dimensions."""
+        numbers = self._numbers(parameters)
+        if not isinstance(x, Tensor):
+            raise TypeError(
+                f"{type(self).__name__} expects x as a torch.Tensor, got "
+                f"{type(x).__name__}."
+            )
         if x.ndim == 0 or parameters.shape[-1:] != (self.numbers * x.shape[-1],):
             raise ValueError(
                 f"{type(self).__name__} expects x of shape (..., dim) and parameters "
                 f"of shape (..., {self.numbers} * dim), got {tuple(x.shape)} and "
                 f"{tuple(parameters.shape)}."
             )
-        return self.log_prob(x, *parameters.chunk(self.numbers, dim=-1)).sum(-1)
+        return self.log_prob(x, *numbers).sum(-1)
+
+    def _numbers(self, parameters: Tensor) -> tuple[Tensor, ...]:
+        """Return each number of the dimensions, (..., dim), out of the last axis."""
+        owner = type(self).__name__
+        expect_floating(parameters, owner, "parameters")
+        if parameters.ndim == 0 or parameters.shape[-1] % self.numbers:
+            raise ValueError(
+                f"{owner} expects parameters of shape (..., {self.numbers} * dim), got "
+                f"{tuple(parameters.shape)}."
+            )
+        return parameters.chunk(self.numbers, dim=-1)
 
     @abstractmethod
     def log_prob(self, x: Tensor, *numbers: Tensor) -> Tensor:
@@ -115,9 +149,7 @@ class LearnedGaussian(Gaussian):
 
 
 def _log_of_positive(sigma: float) -> Tensor:
-    if not 0 < sigma < math.inf:
-        raise ValueError(f"A Gaussian's sigma is positive and finite, got {sigma}.")
-    return torch.tensor(math.log(sigma))
+    return torch.tensor(math.log(expect_positive(sigma, "A Gaussian", "sigma")))
 
 
 class Bernoulli(Likelihood):
@@ -127,7 +159,7 @@ class Bernoulli(Likelihood):
 
     def log_prob(self, x: Tensor, logits: Tensor) -> Tensor:
         """Return the log-probability of every dimension, shape (..., dim)."""
-        expect_levels(x, 2, "Bernoulli")
+        x = expect_levels(x, 2, "Bernoulli")
         return -functional.softplus(torch.where(x > 0.5, -logits, logits))
 
     def mean(self, parameters: Tensor) -> Tensor:
@@ -147,7 +179,11 @@ class Categorical(Likelihood):
 
     def log_prob(self, x: Tensor, *logits: Tensor) -> Tensor:
         """Return the log-probability of every dimension, shape (..., dim)."""
-        expect_levels(x, self.numbers, "Categorical")
+        x = expect_levels(x, self.numbers, "Categorical")
+        if len(logits) != self.numbers:
+            raise ValueError(
+                f"Categorical expects {self.numbers} logits, got {len(logits)}."
+            )
         log_probs = torch.stack(logits, dim=-1).log_softmax(-1)
         shape = torch.broadcast_shapes(x.shape, log_probs.shape[:-1])
         index = x.long().expand(shape)[..., None]
@@ -155,7 +191,7 @@ class Categorical(Likelihood):
 
     def probs(self, parameters: Tensor) -> Tensor:
         """Return the probability of every level, shape (..., dim, levels)."""
-        return torch.stack(parameters.chunk(self.numbers, dim=-1), -1).softmax(-1)
+        return torch.stack(self._numbers(parameters), -1).softmax(-1)
 
     def mean(self, parameters: Tensor) -> Tensor:
         """Return E[x | parameters], shape (..., dim)."""
@@ -195,7 +231,7 @@ class DiscretizedLogistic(Likelihood):
 
     def log_prob(self, x: Tensor, raw: Tensor, log_scale: Tensor) -> Tensor:
         """Return the log-probability of every dimension, shape (..., dim)."""
-        expect_levels(x, self.levels, "DiscretizedLogistic")
+        x = expect_levels(x, self.levels, "DiscretizedLogistic")
         inverse_scale = (-log_scale).exp()
         centred = x - self.location(raw)
         upper = (centred + 0.5) * inverse_scale
@@ -209,7 +245,7 @@ class DiscretizedLogistic(Likelihood):
 
     def mean(self, parameters: Tensor) -> Tensor:
         """Return E[x | parameters], shape (..., dim)."""
-        raw, log_scale = parameters.chunk(2, dim=-1)
+        raw, log_scale = self._numbers(parameters)
         levels = torch.arange(self.levels, device=raw.device).to(raw)
         shape = (self.levels, *(1,) * raw.dim())
         probs = self.log_prob(
@@ -218,7 +254,7 @@ class DiscretizedLogistic(Likelihood):
         return (probs.exp() * levels.reshape(shape)).sum(0)
 
     def _draw(self, parameters: Tensor, generator: torch.Generator) -> Tensor:
-        raw, log_scale = parameters.chunk(2, dim=-1)
+        raw, log_scale = self._numbers(parameters)
         uniform = torch.empty_like(raw).uniform_(1e-6, 1 - 1e-6, generator=generator)
         value = self.location(raw) + log_scale.exp() * uniform.logit()
         return value.round().clamp(0, self.levels - 1)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.linalg import solve_triangular
 
 from flowbook.flow import Layer
+from flowbook.inputs import as_numbers, expect_order
 
 
 class Diagonal(Layer):
@@ -25,6 +26,7 @@ class Diagonal(Layer):
 
     def __init__(self, scale: Tensor) -> None:
         super().__init__()
+        scale = as_numbers(scale, "Diagonal", "scale")
         if scale.ndim != 1 or not scale.all():
             raise ValueError(
                 f"A diagonal is a vector of nonzero entries; got {scale.tolist()}."
@@ -57,12 +59,7 @@ class Permutation(Layer):
 
     def __init__(self, order: Tensor) -> None:
         super().__init__()
-        order = torch.as_tensor(order)
-        identity = torch.arange(order.numel(), device=order.device)
-        if order.ndim != 1 or not torch.equal(order.sort().values, identity):
-            raise ValueError(
-                f"A permutation holds 0 to dim - 1 once each; got {order.tolist()}."
-            )
+        order = expect_order(order, "Permutation")
         self.dim = len(order)
         self.register_buffer("order", order)
         self.register_buffer("back", order.argsort())
@@ -91,13 +88,15 @@ class Householder(Layer):
 
     def __init__(self, vectors: Tensor) -> None:
         super().__init__()
-        if vectors.ndim != 2 or not vectors.any(-1).all():
+        vectors = as_numbers(vectors, "Householder", "vectors")
+        squares = vectors.square().sum(-1)
+        if vectors.ndim != 2 or not (squares.isfinite() & (squares > 0)).all():
             raise ValueError(
                 "Householder expects the rows of a matrix as its vectors, none of "
-                f"them zero; got {vectors.tolist()}."
+                f"them zero or too long to be squared; got {vectors.tolist()}."
             )
         self.dim = vectors.shape[1]
-        self.vectors = nn.Parameter(vectors.clone())
+        self.vectors = nn.Parameter(vectors)
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Map z to x; also return log|det dx/dz| = 0."""
@@ -126,6 +125,7 @@ class Triangular(Layer):
 
     def __init__(self, matrix: Tensor) -> None:
         super().__init__()
+        matrix = _square(matrix, "Triangular")
         self.diagonal = Diagonal(matrix.diagonal())
         self.dim = self.diagonal.dim
         self.below = nn.Parameter(matrix.tril(-1))
@@ -162,7 +162,7 @@ class PLU(Layer):
 
     def __init__(self, matrix: Tensor) -> None:
         super().__init__()
-        permutation, lower, upper = torch.linalg.lu(matrix)
+        permutation, lower, upper = torch.linalg.lu(_square(matrix, "PLU"))
         self.diagonal = Diagonal(upper.diagonal())
         self.dim = self.diagonal.dim
         self.permutation = Permutation(permutation.argmax(1))
@@ -197,6 +197,41 @@ class PLU(Layer):
         )
         z = solve_triangular(self.upper.mT, z, upper=False, left=False)
         return z, -self.diagonal.log_scale.sum().expand(len(x))
+
+
+class Dense(Layer):
+    """Any invertible matrix, and its determinant for what that costs: x = Wz.
+
+        log|det dx/dz| = log|det W|,
+
+    O(dim^3) a call whatever the batch; `PLU` is what spares it.
+
+    Shapes: z and x (batch, dim); matrix (dim, dim), invertible; log_det (batch,).
+    """
+
+    def __init__(self, matrix: Tensor) -> None:
+        super().__init__()
+        self.matrix = nn.Parameter(_square(matrix, "Dense"))
+        self.dim = len(self.matrix)
+
+    def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Map z to x; also return log|det dx/dz|."""
+        log_det = torch.linalg.slogdet(self.matrix).logabsdet
+        return z @ self.matrix.mT, log_det.expand(len(z))
+
+    def inverse(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Map x to z; also return log|det dz/dx|."""
+        log_det = torch.linalg.slogdet(self.matrix).logabsdet
+        return torch.linalg.solve(self.matrix, x.mT).mT, -log_det.expand(len(x))
+
+
+def _square(matrix: Tensor, owner: str) -> Tensor:
+    matrix = as_numbers(matrix, owner, "matrix")
+    if matrix.ndim != 2 or matrix.shape[0] != matrix.shape[1]:
+        raise ValueError(
+            f"{owner} expects a matrix of shape (dim, dim), got {tuple(matrix.shape)}."
+        )
+    return matrix
 
 
 class ActNorm(Layer):

@@ -5,7 +5,14 @@ import math
 import torch
 from torch import Tensor, nn
 
-from flowbook.inputs import as_generator, expect_count, expect_rows, require
+from flowbook.inputs import (
+    as_generator,
+    expect_count,
+    expect_floating,
+    expect_positive,
+    expect_rows,
+    require,
+)
 from flowbook.latent import GaussianPosterior
 
 
@@ -17,6 +24,12 @@ class ProbabilisticPCA:
     """
 
     def __init__(self, weight: Tensor, mean: Tensor, sigma2: Tensor) -> None:
+        if weight.ndim != 2 or mean.shape != weight.shape[:1]:
+            raise ValueError(
+                "ProbabilisticPCA expects a weight of shape (dim, latent) and a mean "
+                f"of shape (dim,), got {tuple(weight.shape)} and {tuple(mean.shape)}."
+            )
+        sigma2 = torch.as_tensor(sigma2).to(weight)
         require(sigma2, lambda v: v > 0, "ProbabilisticPCA expects sigma2 > 0")
         self.weight, self.mean, self.sigma2 = weight, mean, sigma2
 
@@ -44,6 +57,7 @@ class ProbabilisticPCA:
                 f"expected fewer latents than the {x.shape[1]} dimensions of x, or a "
                 f"given sigma2; got {latent} latents."
             )
+        require(x, torch.isfinite, "ProbabilisticPCA.fit expects finite data")
         mean = x.mean(0)
         centred = x - mean
         values, vectors = torch.linalg.eigh(centred.T @ centred / len(x))
@@ -61,16 +75,17 @@ class ProbabilisticPCA:
     def log_prob(self, x: Tensor) -> Tensor:
         """Return log p(x) in nats, shape (batch,), through the latent × latent matrix.
 
-        |C| = sigma^(2(dim - q)) |M| and C⁻¹ = (I - W M⁻¹ Wᵀ) / sigma², with
-        M = WᵀW + sigma² I.
+        |C| = sigma^(2(dim - q)) |M| with M = WᵀW + sigma² I. The distance cᵀ C⁻¹ c of
+        c = x - mean is the least |c - W z|² / sigma² + |z|², which the posterior mean
+        z = M⁻¹ Wᵀ c reaches: a sum in which no digits cancel.
         """
         dim, latent = self.weight.shape
         expect_rows(x, dim, "ProbabilisticPCA")
         centred = x - self.mean
-        projected = centred @ self.weight
         root = torch.linalg.cholesky(self._inner())
-        solved = torch.linalg.solve_triangular(root, projected.T, upper=False)
-        distance = (centred.square().sum(-1) - solved.square().sum(0)) / self.sigma2
+        z = torch.cholesky_solve((centred @ self.weight).T, root).T
+        rest = centred - z @ self.weight.T
+        distance = rest.square().sum(-1) / self.sigma2 + z.square().sum(-1)
         log_det = (dim - latent) * self.sigma2.log() + 2 * root.diagonal().log().sum()
         return -0.5 * (distance + log_det + dim * math.log(2 * math.pi))
 
@@ -101,7 +116,14 @@ class LinearVAE(nn.Module):
         self, mean: Tensor, latent: int, sigma: float | None = None, seed: int = 0
     ) -> None:
         super().__init__()
-        dim = len(mean)
+        expect_floating(mean, "LinearVAE", "mean")
+        if mean.ndim != 1:
+            raise ValueError(
+                f"LinearVAE expects a mean of shape (dim,), got {tuple(mean.shape)}."
+            )
+        dim, latent = len(mean), expect_count(latent, "LinearVAE", 1, "latent")
+        if sigma is not None:
+            sigma = expect_positive(sigma, "LinearVAE", "sigma")
         noise = as_generator(seed, mean.device)
         start = mean.new_empty(dim, latent).normal_(generator=noise) / dim**0.5
         self.register_buffer("mean", mean)

@@ -5,13 +5,14 @@ For a contraction g, with all tr J^k estimated by Hutchinson's trick from v^T J^
     log|det(I + J)| = tr log(I + J) = sum over k >= 1 of (-1)^{k+1} tr(J^k) / k.
 """
 
+import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
-from torch.func import jacrev, vjp, vmap
+from torch.func import vjp, vmap
 
-from flowbook.inputs import as_generator
+from flowbook.inputs import as_generator, expect_count
 
 Probe = Callable[[Tensor, torch.Generator], Tensor]
 """(like, generator) -> random v, shaped as `like`, with E[v v^T] = I."""
@@ -33,15 +34,22 @@ def rademacher_probe(like: Tensor, generator: torch.Generator) -> Tensor:
 
 
 class ExactLogDet:
-    """The log-determinant of the whole Jacobian: O(dim^3) a row, for few dimensions.
+    """The log-determinant of the whole Jacobian: O(n^3) a row of n numbers, so for few.
 
-    Called with g and z (batch, dim); returns (batch,).
+    Called with g and z (batch, ...); returns (batch,).
     """
 
     def __call__(self, g: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
         """Return log|det(I + dg/dz)| of every row."""
-        jacobian = vmap(jacrev(lambda row: g(row[None])[0]))(z)
-        identity = torch.eye(z.shape[-1], dtype=z.dtype, device=z.device)
+        shape = z.shape[1:]
+        identity = torch.eye(math.prod(shape), dtype=z.dtype, device=z.device)
+        # Not jacrev, which torch 2.13 derives wrongly by `torch.func.linearize`.
+        _, transpose = vjp(g, z)
+
+        def row_of_jacobian(unit: Tensor) -> Tensor:
+            return transpose(unit.view(shape).expand_as(z))[0].flatten(1)
+
+        jacobian = vmap(row_of_jacobian, out_dims=1)(identity)
         # Not slogdet: torch 2.13 derives it wrongly a second time in forward mode.
         factors = torch.linalg.lu_factor_ex(identity + jacobian).LU
         return factors.diagonal(dim1=-2, dim2=-1).abs().log().sum(-1)
@@ -60,9 +68,8 @@ class SeriesLogDet:
     """
 
     def __init__(self, terms: int, seed: int, probe: Probe = rademacher_probe) -> None:
-        if terms < 1:
-            raise ValueError(f"A series needs one term or more; got {terms}.")
-        self.terms, self.probe = terms, probe
+        self.terms = expect_count(terms, "SeriesLogDet", 1, "terms")
+        self.probe = probe
         self.generator = _generator(seed)
 
     def __call__(self, g: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:
@@ -93,12 +100,10 @@ class RouletteLogDet:
         go_on: float = 0.5,
         probe: Probe = rademacher_probe,
     ) -> None:
-        if always < 0 or not 0 <= go_on < 1:
-            raise ValueError(
-                "Roulette needs always >= 0 and 0 <= go_on < 1; "
-                f"got {always} and {go_on}."
-            )
-        self.always, self.go_on, self.probe = always, go_on, probe
+        if not 0 <= go_on < 1:
+            raise ValueError(f"RouletteLogDet expects 0 <= go_on < 1, got {go_on}.")
+        self.always = expect_count(always, "RouletteLogDet", 0, "always")
+        self.go_on, self.probe = go_on, probe
         self.generator = _generator(seed)
 
     def __call__(self, g: Callable[[Tensor], Tensor], z: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from flowbook.flow import Layer
-from flowbook.inputs import require
+from flowbook.inputs import as_numbers, require
 
 
 class LeakyReLU(Layer):
@@ -54,8 +54,9 @@ class PiecewiseLinear(Layer):
 
     def __init__(self, rises: Tensor) -> None:
         super().__init__()
-        one = torch.ones_like(rises[..., 0])
-        if rises.ndim != 2 or not (rises > 0).all() or not rises.sum(-1).allclose(one):
+        rises = as_numbers(rises, "PiecewiseLinear", "rises")
+        one = torch.ones_like(rises[:, 0]) if rises.ndim == 2 else None
+        if one is None or not (rises > 0).all() or not rises.sum(-1).allclose(one):
             raise ValueError(
                 "The rises of the bins are positive and sum to 1 in each row (dim, K); "
                 f"got {rises.tolist()}."

@@ -79,7 +79,7 @@ def fit(
         FloatingPointError: the loss or its gradient is not finite; names the step.
             The parameters are then those that gave this loss.
     """
-    _check_data(data)
+    check_data(data)
     _check_numbers(lr, weight_decay)
     steps = expect_count(steps, "fit", least=1, name="steps")
     batch = expect_count(batch, "fit", least=1, name="batch")
@@ -92,10 +92,10 @@ def fit(
     losses, start = [], time.perf_counter()
     model.train()
     with (
-        _seeded(seed, data.device),
+        seeded(seed, data.device),
         trange(steps, disable=not progress, mininterval=0.5) as bar,
     ):
-        for step, rows in zip(bar, _batches(data, batch, seed), strict=False):
+        for step, rows in zip(bar, row_batches(data, batch, seed), strict=False):
             optimizer.param_groups[0]["lr"] = learning_rate(step, steps, lr)
             losses.append(_update(optimizer, parameters, loss(model, rows), step))
             bar.set_postfix_str(f"loss {losses[-1]:.3f}", refresh=False)
@@ -135,7 +135,8 @@ def _update(
     return value.item()
 
 
-def _batches(data: Tensor, batch: int, seed: int) -> Iterator[Tensor]:
+def row_batches(data: Tensor, batch: int, seed: int) -> Iterator[Tensor]:
+    """Yield batches of rows for ever, each pass over the data in a new order."""
     # Indexing one tensor: a DataLoader costs seventy times as much a batch.
     generator = torch.Generator(data.device).manual_seed(seed)
     batch = min(batch, len(data))
@@ -146,7 +147,8 @@ def _batches(data: Tensor, batch: int, seed: int) -> Iterator[Tensor]:
 
 
 @contextmanager
-def _seeded(seed: int, device: torch.device) -> Iterator[None]:
+def seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed torch's own generators inside, and put them back afterwards."""
     devices = [device] if device.type == "cuda" else []
     with torch.random.fork_rng(devices):
         torch.manual_seed(seed)
@@ -161,7 +163,8 @@ def _check_numbers(lr: float, weight_decay: float) -> None:
         )
 
 
-def _check_data(data: Tensor) -> None:
+def check_data(data: Tensor) -> None:
+    """Raise unless the data are finite rows of floating-point numbers."""
     expect_rows(data, None, "fit", "data")
     if not data.numel():
         raise ValueError(

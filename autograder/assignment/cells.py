@@ -58,14 +58,14 @@ def is_given(cell: Mapping[str, Any]) -> bool:
 
 def is_seed_cell(cell: Mapping[str, Any]) -> bool:
     """Whether this given cell holds the number that each student has alone."""
-    said = cell["metadata"].get("autograder", {})
-    return is_given(cell) and bool(said.get("per_student"))
+    settings = cell["metadata"].get("autograder", {})
+    return is_given(cell) and bool(settings.get("per_student"))
 
 
 def is_added(cell: Mapping[str, Any]) -> bool:
     """Whether the student added this cell."""
-    said = cell["metadata"].get("autograder", {})
-    return bool(said.get("extra"))
+    settings = cell["metadata"].get("autograder", {})
+    return bool(settings.get("extra"))
 
 
 def cell_titles(cells: Sequence[Mapping[str, Any]]) -> dict[str, str]:

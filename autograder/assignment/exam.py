@@ -29,6 +29,7 @@ KERNELSPEC = {
 }
 # What must never leave the instructor's side, in any notebook that is handed out.
 SECRETS = ("BEGIN SOLUTION", "END SOLUTION", "HIDDEN TESTS", "MARK SCHEME")
+MODULE_RULES = ("not_from", "allowed")
 MARKER = re.compile(r"^.*(BEGIN|END) (SOLUTION|HIDDEN TESTS)\b.*\n?", re.MULTILINE)
 
 
@@ -79,8 +80,13 @@ def exam_from_bytes(data: bytes) -> Exam:
 def read_source(source: Path) -> Any:
     """Read an assignment (.md through jupytext, or .ipynb) as a notebook of format 4.
 
-    nbgrader's metadata may leave out what follows from the rest (`locked`, `task`,
-    `schema_version`). The kernel is python3, and nothing names a tool's version.
+    nbgrader's metadata may leave out what follows from the rest: `grade`, `solution`,
+    `task` where they are false, `locked`, `cell_type`, `schema_version`. The kernel is
+    python3, and nothing names a tool's version. What the file's head says under
+    `autograder` about ready-made modules holds for each answer that says nothing else:
+
+        autograder: {not_from: [flowbook, zuko], allowed: [flowbook.checks]}
+
     Raises CourseError when the file cannot be read.
     """
     import jupytext
@@ -95,12 +101,33 @@ def read_source(source: Path) -> Any:
         raise CourseError(f"{source}: no such file.") from error
     except Exception as error:
         raise CourseError(f"{source}: not a readable notebook: {error}") from error
+    rules = module_rules(source, notebook.metadata.get("autograder", {}))
     notebook.metadata = nbformat.from_dict({"kernelspec": KERNELSPEC})
     notebook.nbformat, notebook.nbformat_minor = 4, 5
     for cell in notebook.cells:
         complete(cell)
+        if rules and is_answer(cell):
+            cell.metadata["autograder"] = rules | cell.metadata.get("autograder", {})
     identify(notebook.cells)
     return notebook
+
+
+def module_rules(source: Path, rules: Any) -> dict[str, list[str]]:
+    """From which modules an assignment's answers may not come, checked."""
+    good = isinstance(rules, Mapping) and set(rules) <= set(MODULE_RULES)
+    for names in rules.values() if good else ():
+        good = good and isinstance(names, list) and all(map(is_name, names))
+    if not good:
+        raise CourseError(
+            f"{source}: under autograder, lists of module names called "
+            f"{' and '.join(MODULE_RULES)} were expected, not {rules!r}."
+        )
+    return {key: list(names) for key, names in rules.items()}
+
+
+def is_name(name: Any) -> bool:
+    """Whether this is a module's dotted name."""
+    return isinstance(name, str) and all(map(str.isidentifier, name.split(".")))
 
 
 def complete(cell: Any) -> None:
@@ -111,6 +138,7 @@ def complete(cell: Any) -> None:
         cell.metadata.pop(left, None)
     meta = cell.metadata.get("nbgrader")
     if meta is not None:
+        meta.setdefault("cell_type", cell.cell_type)
         meta.setdefault("grade", False)
         meta.setdefault("solution", False)
         meta.setdefault("task", False)

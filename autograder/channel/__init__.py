@@ -12,11 +12,13 @@ from autograder.channel.frames import (
     ProtocolError,
 )
 from autograder.channel.handles import Handle
-from autograder.channel.proxies import Student
+from autograder.channel.one_test import Moment, run_test
+from autograder.channel.proxies import RemoteStudent
 from autograder.channel.server import serve
-from autograder.channel.testing import Moment, TestRun, run_test
+from autograder.model import CellRun
 
 __all__ = [
+    "CellRun",
     "Channel",
     "ChannelError",
     "ClosedError",
@@ -24,8 +26,7 @@ __all__ = [
     "LateError",
     "Moment",
     "ProtocolError",
-    "Student",
-    "TestRun",
+    "RemoteStudent",
     "run_test",
     "serve",
 ]

@@ -6,6 +6,9 @@ one another in the order in which they are packed and unpacked.
 """
 
 from collections import OrderedDict
+from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -18,7 +21,8 @@ DEPTH = 32
 ITEMS = 100_000
 ENTRIES = 10_000  # of a dictionary or a set
 TEXT = 1_000_000  # characters
-DIGITS = 10**4000
+LENGTH = 4000  # digits
+DIGITS = 10**LENGTH
 DIMS = 16
 LONGEST = 1 << 40  # of a number of items
 Node = Any
@@ -35,12 +39,20 @@ DTYPES = {
 DTYPE_NAMES = {dtype: name for name, dtype in DTYPES.items()}
 ARRAY_DTYPES = {
     name: np.dtype(name) for name in DTYPES if name not in ("bfloat16", "bool")
-} | {"bool": np.dtype(bool)}
+}
+ARRAY_DTYPES |= {"bool": np.dtype(bool), "longdouble": np.dtype(np.longdouble)}
+ARRAY_DTYPES |= {"clongdouble": np.dtype(np.clongdouble)}
 ARRAY_NAMES = {dtype: name for name, dtype in ARRAY_DTYPES.items()}
 SCALARS = {
-    kind: np.dtype(kind).name
+    kind: ARRAY_NAMES[np.dtype(kind)]
     for kind in np.sctypeDict.values()
-    if np.dtype(kind).name in ARRAY_DTYPES
+    if np.dtype(kind) in ARRAY_NAMES
+}
+# A subclass of these crosses as the plain number that it is.
+BASES: dict[type, Callable[[Any], Any]] = {
+    int: int.__int__,
+    float: float.__float__,
+    complex: complex.__complex__,
 }
 
 
@@ -68,7 +80,10 @@ class Packer:
             return value
         if depth >= DEPTH:
             raise TooLargeError("the value is nested too deeply to be passed on")
-        return getattr(self, PACK.get(kind, "other"))(value, depth)
+        how = PACK.get(kind)
+        if how is None and (base := base_of(kind)):
+            return self.pack(BASES[base](value), depth)
+        return getattr(self, how or "other")(value, depth)
 
     def other(self, value: Any, depth: int) -> Node:
         """Return the node of what is no plain value; each side has its own way."""
@@ -97,6 +112,16 @@ class Packer:
         tag = "range" if type(value) is range else "slice"
         bounds = (value.start, value.stop, value.step)
         return [tag, *(self.pack(bound, depth + 1) for bound in bounds)]
+
+    def exact(self, value: Any, depth: int) -> Node:
+        """Pack a number of any length: a fraction, or a decimal."""
+        if type(value) is Decimal:
+            _, digits, exponent = value.as_tuple()
+            if len(digits) > LENGTH or not is_short(exponent):
+                raise TooLargeError("the number is too long to be passed on")
+            return ["dec", str(value)]
+        parts = [self.pack(part, depth + 1) for part in value.as_integer_ratio()]
+        return ["frac", *parts]
 
     def named(self, value: Any, depth: int) -> Node:
         if value is ...:
@@ -137,10 +162,21 @@ PACK: dict[type, str] = {
     **dict.fromkeys((Tensor, nn.Parameter), "tensor"),
     **dict.fromkeys(SCALARS, "scalar"),
     **dict.fromkeys((complex, range, slice, torch.Size), "several"),
+    **dict.fromkeys((Fraction, Decimal), "exact"),
     **dict.fromkeys((torch.dtype, torch.device, type(...)), "named"),
     bytes: "bytes",
     np.ndarray: "array",
 }
+
+
+def base_of(kind: type) -> type | None:
+    """The plain type of which this is a subclass, if it is one."""
+    return next((base for base in BASES if issubclass(kind, base)), None)
+
+
+def is_short(exponent: Any) -> bool:
+    """Whether an integer would not be much longer than a decimal of this exponent."""
+    return type(exponent) is not int or -LENGTH <= exponent <= LENGTH
 
 
 def is_plain(value: Tensor) -> bool:

@@ -9,12 +9,14 @@ calls anything that a student names.
 
 import contextlib
 import importlib
+import random
 import sys
 import types
 import weakref
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import torch
 
 from autograder.channel.codec import Node, Packer
@@ -24,11 +26,16 @@ OPAQUE = (
     *(type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType),
     *(types.MethodType, types.GeneratorType),
 )
+NUMBERS = (torch.Tensor, np.ndarray, np.generic)
+CONTAINERS = (list, dict, set, frozenset, tuple)
+# A copy of one of these goes on by itself, until the test's own has moved.
+GENERATORS = (random.Random, np.random.Generator, np.random.RandomState)
 BUILT_IN = ("torch", "torch.nn.functional", "numpy")  # their functions name no module
-OWN = ("autograder", "__main__", "_pytest", "pytest")
+# Of these a student's process has a copy of its own, which it may have changed.
+OWN = ("autograder", "__main__", "_pytest", "pytest", "flowbook.exercises")
 
 
-class Given:
+class HandedOver:
     """The test's side: the objects that it has handed over."""
 
     def __init__(self) -> None:
@@ -48,11 +55,16 @@ class Given:
         if name := importable(value):
             return ["global", *name]
         name = importable(type(value))
-        if name and not isinstance(value, (*OPAQUE, Iterator)):
+        if name and not isinstance(value, (*OPAQUE, Iterator, *NUMBERS)):
             state = value.__getstate__()
-            if type(state) is dict and all(type(key) is str for key in state):
+            plain = type(state) is dict and all(type(key) is str for key in state)
+            if plain and not isinstance(value, CONTAINERS):
                 parts = packer.pack(dict(state), depth + 1)
                 return ["object", self.copy_number(value), *name, parts]
+            if made := reduced(value):
+                goes_on = isinstance(value, GENERATORS)
+                parts = packer.pack(made, depth + 1)
+                return ["made", self.copy_number(value), goes_on, parts]
         return ["mine", self.number(value), kind_of(value)]
 
     def number(self, value: Any) -> int:
@@ -78,12 +90,28 @@ class Given:
         return known[1]
 
 
+def reduced(value: Any) -> list[Any] | None:
+    """What makes a copy of a library's object: a function, its arguments, and so on.
+
+    None for what the library does not let be copied.
+    """
+    try:
+        made = value.__reduce_ex__(4)
+    except Exception:  # a library's own word for: not this one
+        return None
+    if type(made) is not tuple or not importable(made[0]):
+        return None
+    function, args, state, items, pairs, *_ = *made, *(None,) * 5
+    return [function, args, state, list(items or ()), [list(p) for p in pairs or ()]]
+
+
 def importable(value: Any) -> tuple[str, str] | None:
     """Return the module and the name under which another process finds this object."""
     module = getattr(value, "__module__", None)
     names = {getattr(value, key, None) for key in ("__qualname__", "__name__")}
     for place in [module] if isinstance(module, str) else BUILT_IN:
-        if place.split(".")[0] in OWN or place not in sys.modules:
+        own = any(f"{place}.".startswith(f"{name}.") for name in OWN)
+        if own or place not in sys.modules:
             continue
         for name in names:
             with contextlib.suppress(AttributeError):
@@ -100,6 +128,17 @@ def find(module: str, name: str) -> Any:
     return value
 
 
+def set_state(value: Any, state: Any) -> None:
+    """Give a new object its state, as pickle would."""
+    if hasattr(value, "__setstate__"):
+        value.__setstate__(state)
+        return
+    attributes, slots = state if type(state) is tuple else (state, None)
+    value.__dict__.update(attributes or {})
+    for name, item in (slots or {}).items():
+        setattr(value, name, item)
+
+
 def kind_of(value: Any) -> str:
     """Say how the student may use an object that stays with the test."""
     if isinstance(value, Iterator):
@@ -111,6 +150,7 @@ class Remote:
     """The student's stand-in for a function or an object of the test."""
 
     def __init__(self, server: Any, number: int) -> None:
+        self.__dict__.clear()
         self.__dict__["_server"], self.__dict__["_number"] = server, number
 
     def __call__(self, *args: Any, **options: Any) -> Any:
@@ -142,6 +182,7 @@ class Received:
         self.copies: Any = weakref.WeakValueDictionary()
         self.generators: dict[int, tuple[torch.Generator, bytes]] = {}
         self.remotes: dict[int, Remote] = {}
+        self.going_on: dict[int, tuple[tuple[str, bytes], Any]] = {}
 
     def unpack(
         self, tag: str, rest: list[Node], unpacker: Unpacker, depth: int, server: Any
@@ -155,11 +196,15 @@ class Received:
             return self.generator(*rest, unpacker)
         if tag == "object":
             return self.copy(*rest, unpacker, depth)
+        if tag == "made":
+            return self.made(*rest, unpacker, depth)
         number, kind = rest
         if number not in self.remotes:
             make = RemoteIterator if kind == "iterator" else Remote
             self.remotes[number] = make(server, number)
-        return self.remotes[number]
+        remote = self.remotes[number]
+        remote.__init__(server, number)  # what was written into it is gone
+        return remote
 
     def copy(
         self,
@@ -177,10 +222,27 @@ class Received:
         if value is None:
             value = kind.__new__(kind)
             self.copies[number] = value
-        if hasattr(value, "__setstate__"):
-            value.__setstate__(state)
-        else:
-            value.__dict__.update(state)
+        set_state(value, state)
+        return value
+
+    def made(
+        self, number: int, goes_on: bool, node: Node, unpacker: Unpacker, depth: int
+    ) -> Any:
+        """Return a new copy of a library's object; a generator's may go on."""
+        start = unpacker.used
+        function, args, state, items, pairs = unpacker.unpack(node, depth + 1)
+        origin = str(node), bytes(unpacker.body[start : unpacker.used])
+        if goes_on and self.going_on.get(number, (None,))[0] == origin:
+            return self.going_on[number][1]
+        value = function(*args)
+        if state is not None:
+            set_state(value, state)
+        for item in items:
+            getattr(value, "append", getattr(value, "add", None))(item)
+        for key, item in pairs:
+            value[key] = item
+        if goes_on:
+            self.going_on[number] = origin, value
         return value
 
     def generator(

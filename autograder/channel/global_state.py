@@ -5,6 +5,7 @@ it draws in one kernel, and never back: a student does not choose the test's inp
 """
 
 import random
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -26,10 +27,7 @@ class Surroundings:
             "grad": torch.is_grad_enabled() and not torch.is_inference_mode_enabled(),
             "dtype": torch.get_default_dtype(),
             "device": torch.get_default_device(),
-            "torch": torch.get_rng_state().numpy().tobytes(),
-            "numpy": np.random.get_state(),
-            "random": random.getstate(),
-        }
+        } | global_states()
         new = {name: now[name] for name in now if not self.same(name, now[name])}
         self.told |= new
         if "torch" in new:
@@ -38,12 +36,32 @@ class Surroundings:
 
     def same(self, name: str, value: Any) -> bool:
         """Whether the student has heard of this value."""
-        if name not in self.told:
-            return False
-        if name != "numpy":
-            return self.told[name] == value
-        pairs = zip(self.told[name], value, strict=True)
-        return all(np.array_equal(old, new) for old, new in pairs)
+        return name in self.told and same_state(name, self.told[name], value)
+
+
+STATES: dict[str, Callable[[], Any]] = {
+    "torch": lambda: torch.get_rng_state().numpy().tobytes(),
+    "numpy": np.random.get_state,
+    "random": random.getstate,
+}
+
+
+def global_states() -> dict[str, Any]:
+    """The states of the global generators."""
+    return {name: state() for name, state in STATES.items()}
+
+
+def same_state(name: str, one: Any, other: Any) -> bool:
+    """Whether two states of one kind are the same."""
+    if name != "numpy":
+        return one == other
+    return all(np.array_equal(old, new) for old, new in zip(one, other, strict=True))
+
+
+def moved_since(before: dict[str, Any]) -> list[str]:
+    """The global generators whose states are other ones now."""
+    now = global_states()
+    return [name for name in now if not same_state(name, before[name], now[name])]
 
 
 def surround(node: Node, unpacker: Unpacker, grad: bool) -> bool:

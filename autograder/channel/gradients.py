@@ -38,10 +38,51 @@ class Link(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *grads: Tensor | None) -> tuple[Any, ...]:
         """Ask the other side to go its part of the way back."""
-        found = ctx.peer.vjp(ctx.lease.number, list(grads), ctx.like)
+        batched = [g for g in grads if g is not None and is_batched(g)]
+        pull = pull_rows if batched else pull_one
+        found = pull(ctx.peer, ctx.lease.number, list(grads), ctx.like)
         wanted = ctx.needs_input_grad[3:]
         pairs = zip(found, wanted, strict=True)
         return (None, None, None, *(grad if need else None for grad, need in pairs))
+
+
+def pull_one(peer: Any, number: int, grads: list, like: list[tuple]) -> list:
+    """Ask for the gradients, given one gradient for each result."""
+    return peer.vjp(number, grads, like)
+
+
+def pull_rows(peer: Any, number: int, grads: list, like: list[tuple]) -> list:
+    """Ask row by row, given a batch of gradients (`is_grads_batched` of torch)."""
+    level = torch._C._vmapmode_increment_nesting() - 1
+    torch._C._vmapmode_decrement_nesting()
+    plain = [
+        torch._remove_batch_dim(g, level, 1, 0)
+        if g is not None and is_batched(g)
+        else g
+        for g in grads
+    ]
+    batched = [g is not None and is_batched(g) for g in grads]
+    size = next(len(g) for g, rows in zip(plain, batched, strict=True) if rows)
+    found = [
+        peer.vjp(
+            number,
+            [g[row] if rows else g for g, rows in zip(plain, batched, strict=True)],
+            like,
+        )
+        for row in range(size)
+    ]
+    columns = zip(*found, strict=True)
+    return [
+        None
+        if column[0] is None
+        else torch._add_batch_dim(torch.stack(column), 0, level)
+        for column in columns
+    ]
+
+
+def is_batched(value: Tensor) -> bool:
+    """Whether this stands for a batch of tensors."""
+    return torch._C._functorch.is_legacy_batchedtensor(value)
 
 
 def leaves_of(outputs: Sequence[Tensor]) -> list[Tensor]:

@@ -5,15 +5,18 @@ that have a gradient are listed as the outputs of a graph, which the answering s
 keeps.
 """
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from autograder.channel.codec import Node, Packer, is_plain
-from autograder.channel.frames import ProtocolError
+from autograder.channel.codec import ARRAY_NAMES, Node, Packer, is_plain
+from autograder.channel.frames import ProtocolError, TooLargeError
 from autograder.channel.strict import Unpacker, natural
+
+MUTABLE = (list, set, dict, OrderedDict)
 
 
 class PeerPacker(Packer):
@@ -33,7 +36,7 @@ class PeerPacker(Packer):
         leaf = value.is_leaf
         if leaf and (value.requires_grad or type(value) is torch.nn.Parameter):
             self.kept.append(value)
-            return ["W", self.peer.twins.number(value)]
+            return ["W", self.peer.number(value)]
         if value.requires_grad:
             return self.attached(value)
         return self.detached(value, depth)
@@ -53,6 +56,7 @@ class QuestionPacker(PeerPacker):
     def __init__(self, peer: Any) -> None:
         super().__init__(peer)
         self.slots: dict[int, int] = {}  # of id(value)
+        self.open: set[int] = set()
         self.given: list[Any] = []
 
     def attached(self, value: Tensor) -> Node:
@@ -62,27 +66,74 @@ class QuestionPacker(PeerPacker):
         return ["A", self.peer.twins.anchor(value), self.data(value)]
 
     def detached(self, value: Tensor, depth: int) -> Node:
+        if self.peer.shared(value) is not None:
+            return ["W", self.peer.twins.number(value)]
+        self.peer.handing(value)
         return self.once(value, lambda: self.data(value))
 
     def array(self, value: Any, depth: int) -> Node:
+        if value.dtype not in ARRAY_NAMES:
+            return self.other(value, depth)
+        if (tensor := self.peer.shared(value)) is not None:
+            return ["N", self.peer.twins.number(tensor)]
+        self.peer.handing(value)
         return self.once(value, lambda: Packer.array(self, value, depth))
 
+    def sequence(self, value: Any, depth: int) -> Node:
+        if not isinstance(value, list | set):
+            return Packer.sequence(self, value, depth)
+        return self.container(value, Packer.sequence, depth)
+
+    def mapping(self, value: Any, depth: int) -> Node:
+        return self.container(value, Packer.mapping, depth)
+
+    def container(self, value: Any, pack: Callable[..., Node], depth: int) -> Node:
+        """Pack what holds others; where writes are seen, under a number."""
+        self.peer.handing(value)
+        number = self.peer.container(value)
+
+        def packed() -> Node:
+            node = pack(self, value, depth)
+            return node if number is None else ["K", number, node]
+
+        return self.once(value, packed)
+
     def once(self, value: Any, pack: Callable[[], Node]) -> Node:
-        """Pack the same object once, so that the other side has one object too."""
+        """Pack the same object once, so that the other side has one object too.
+
+        Raises TooLargeError for an object that holds itself.
+        """
         slot = self.slots.get(id(value))
         if slot is not None:
+            if slot in self.open:
+                raise TooLargeError("the value is nested too deeply to be passed on")
             return ["again", slot]
-        self.slots[id(value)] = len(self.given)
+        self.slots[id(value)] = slot = len(self.given)
         self.given.append(value)
-        return ["slot", pack()]
+        self.open.add(slot)
+        node = ["slot", pack()]
+        self.open.discard(slot)
+        return node
 
 
 class AnswerPacker(PeerPacker):
-    """Packs results; those in the middle of a graph are listed as its outputs."""
+    """Packs results; those in the middle of a graph are listed as its outputs.
 
-    def __init__(self, peer: Any) -> None:
+    What came with the `question`, and is as it came, goes back as the asking side's
+    own: a function that returns its argument makes no copy of it.
+    """
+
+    def __init__(self, peer: Any, question: "PeerUnpacker") -> None:
         super().__init__(peer)
+        self.question = question
+        self.came = {id(value): slot for slot, value in enumerate(question.slots)}
         self.outputs: list[Tensor] = []
+
+    def pack(self, value: Any, depth: int = 0) -> Node:
+        slot = self.came.get(id(value))
+        if slot is not None and self.peer.as_it_came(value, self.question.raw[slot]):
+            return ["given", slot]
+        return super().pack(value, depth)
 
     def attached(self, value: Tensor) -> Node:
         for index, output in enumerate(self.outputs):
@@ -93,13 +144,16 @@ class AnswerPacker(PeerPacker):
 
 
 class PeerUnpacker(Unpacker):
-    """Unpacks one message: twins first, then what refers to them."""
+    """Unpacks one message: twins first, then what refers to them.
 
-    def __init__(self, peer: Any, body: memoryview) -> None:
+    `given` is what was handed over with the question that the message answers.
+    """
+
+    def __init__(self, peer: Any, body: memoryview, given: list[Any]) -> None:
         super().__init__(body)
-        self.peer = peer
+        self.peer, self.given = peer, given
         self.slots: list[Any] = []
-        self.raw: list[memoryview] = []
+        self.raw: list[Any] = []  # what was in them: bytes, or the same items
         self.kept: list[Tensor] = []  # until the message has been read
         self.outputs: tuple[Tensor, ...] = ()
 
@@ -110,12 +164,17 @@ class PeerUnpacker(Unpacker):
             return self.outputs[natural(rest[0], len(self.outputs) - 1)]
         if tag == "A":
             return self.anchored(*rest)
+        if tag == "given":
+            return self.given[natural(rest[0], len(self.given) - 1)]
         if tag == "again":
             return self.slots[natural(rest[0], len(self.slots) - 1)]
         if tag == "slot":
-            start = self.used
-            self.slots.append(value := self.unpack(rest[0], depth))
-            self.raw.append(self.body[start : self.used])
+            start, slot = self.used, len(self.slots)
+            self.slots.append(None)
+            self.raw.append(None)
+            self.slots[slot] = value = self.unpack(rest[0], depth)
+            numbers = self.body[start : self.used]
+            self.raw[slot] = value.copy() if type(value) in MUTABLE else numbers
             return value
         return self.peer.unpack_other(tag, rest, self, depth)
 

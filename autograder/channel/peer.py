@@ -31,7 +31,9 @@ DEPTH = 20
 MOST = 100_000  # questions of the other side while one answer is awaited
 
 QUESTION = {"n", "in", "op", "tree", "twins", "gone", "free", "drop", "around", "new"}
+QUESTION |= {"through", "generators"}  # what the test wants to see of side effects
 ANSWER = {"n", "tree", "error", "twins", "gone", "free", "graph", "changed"}
+ANSWER |= {"wrote", "generators"}  # what it is told of them
 
 
 class Graph:
@@ -42,7 +44,7 @@ class Graph:
 
 
 class Peer:
-    """What both sides do; Student (the test's side) and Server complete it."""
+    """What both sides do; RemoteStudent (the test's side) and Server complete it."""
 
     def __init__(self, channel: Channel, sign: int, keeps: bool) -> None:
         self.channel = channel
@@ -74,6 +76,21 @@ class Peer:
             self.answer(reply, body)
         raise ProtocolError("a call asked back too often")
 
+    def number(self, tensor: Tensor) -> int:
+        """Return the number under which both sides know a leaf."""
+        return self.twins.number(tensor)
+
+    def shared(self, value: Any) -> Tensor | None:
+        """The tensor by which both sides share a value; None: it crosses by value."""
+        return None
+
+    def container(self, value: Any) -> int | None:
+        """The number by which both sides share a container; None: it is copied."""
+        return None
+
+    def handing(self, value: Any) -> None:
+        """Called with each tensor, array and container that crosses by value."""
+
     def send(self, header: dict[str, Any], first: list, packer: Packer) -> None:
         """Send a message with the news of tensors that both sides have."""
         news = Packer()
@@ -99,7 +116,7 @@ class Peer:
         if ("tree" in reply) == ("error" in reply):
             raise ProtocolError("an answer has no value")
         try:
-            value = self.read_parts(reply, PeerUnpacker(self, body), given)
+            value = self.read_parts(reply, PeerUnpacker(self, body, given))
             error = self.error(reply["error"]) if "error" in reply else None
         except Exception as error:  # whatever an honest answer does not do
             raise ProtocolError("an answer is malformed") from error
@@ -107,17 +124,21 @@ class Peer:
             raise error
         return value
 
-    def read_parts(self, reply: dict, unpacker: PeerUnpacker, given: list[Any]) -> Any:
+    def read_parts(self, reply: dict, unpacker: PeerUnpacker) -> Any:
         """Take in all that an answer brings, in the order of its bytes."""
         self.read_news(reply, unpacker)
         if "graph" in reply:
             unpacker.outputs = self.linked(unpacker, reply["graph"])
         for slot, node in pairs(reply.get("changed", [])):
-            value = given[natural(slot, len(given) - 1)]
+            value = unpacker.unpack(["given", slot])
             self.argument_changed(value, unpacker.unpack(node))
+        self.read_extras(reply, unpacker)
         value = unpacker.unpack(reply.get("tree"))
         unpacker.finish()
         return value
+
+    def read_extras(self, reply: dict, unpacker: PeerUnpacker) -> None:
+        """Take in what else an answer says."""
 
     def read_news(self, header: dict, unpacker: PeerUnpacker) -> None:
         """Take in what the other side says of shared tensors and old graphs."""
@@ -151,6 +172,8 @@ class Peer:
             known = self.twins.add(self.foreign(number), tensor, self.twins.keeps)
             known.synced = True
             unpacker.kept.append(tensor)
+        elif tensor is None and number in self.twins.gone:
+            return  # the other side has not heard yet that it was let go
         elif tensor is None or not known.synced:
             raise ProtocolError("a tensor has an unknown number")
         elif not self.may_write(number, tensor, value):
@@ -212,7 +235,7 @@ class Peer:
         """Return an answer's header, and the packer that has its bytes."""
         if not question.keys() <= QUESTION:
             raise ProtocolError("a question has unknown parts")
-        unpacker = PeerUnpacker(self, body)
+        unpacker = PeerUnpacker(self, body, [])
         try:
             grad = self.surround(question, unpacker)
             self.read_news(question, unpacker)
@@ -232,7 +255,7 @@ class Peer:
     def pack_answer(
         self, result: Any, unpacker: PeerUnpacker
     ) -> tuple[dict[str, Any], PeerPacker]:
-        packer = AnswerPacker(self)
+        packer = AnswerPacker(self, unpacker)
         header: dict[str, Any] = {"tree": packer.pack(result)}
         first = Packer()
         if packer.outputs:
@@ -245,6 +268,10 @@ class Peer:
         header |= self.answer_extras(unpacker, first)
         packer.buffers[:0] = first.buffers
         return header, packer
+
+    def as_it_came(self, value: Any, raw: Any) -> bool:
+        """Whether what came with a question may go back as the asking side's own."""
+        return False
 
     def final_error(self, error: BaseException) -> bool:
         """Whether an exception ends the conversation instead of being its answer."""

@@ -13,13 +13,12 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from autograder.channel import transforms
 from autograder.channel.codec import Node, Packer
 from autograder.channel.errors import describe, rebuild
-from autograder.channel.exports import OPAQUE, Given
+from autograder.channel.exports import OPAQUE, HandedOver
 from autograder.channel.frames import (
     Channel,
     ChannelError,
@@ -33,12 +32,13 @@ from autograder.channel.handles import LIBRARIES, Handle, Reference, named
 from autograder.channel.messages import PeerPacker, PeerUnpacker
 from autograder.channel.peer import Peer
 from autograder.channel.strict import exact, natural
+from autograder.channel.writes import Call, Writes
 
 HANDLES = 20_000
 KINDS = 200  # names of student's classes that are told apart
 
 
-class Student(Peer):
+class RemoteStudent(Writes, Peer):
     """The student's process as a test sees it.
 
     `lost` is None, or says why the process cannot be asked any more: "died" (it has
@@ -50,13 +50,11 @@ class Student(Peer):
         self.lost: str | None = None
         self.new = True  # until the other side has heard of this student
         self.surroundings = Surroundings()
-        self.given = Given()
+        self.handed_over = HandedOver()
         self.handles: Any = weakref.WeakValueDictionary()
         self.dropped: list[list[int]] = []
         self.kinds: dict[str, type] = {}
-        self.calling: list[str] = []
-        self.protect = False
-        self.changed_arguments = False
+        self.start_watching()
         self.raised: dict[int, BaseException] = {}
         self.limit(seconds)
 
@@ -97,11 +95,15 @@ class Student(Peer):
             )
         if self.lost:
             raise ClosedError
-        if op == "call" and transforms.active():
+        if op == "call" and transforms.active(parts):
             return transforms.call(self.ask, *parts)
-        self.calling.append(name_of(parts[0]) if op == "call" else "")
+        if self.one_kernel and (changed := self.refreshed()):
+            with self.final(), transforms.untraced():
+                super().ask("refresh", changed)
+        granted, self.granted = self.granted, None
+        self.calling.append(Call(parts if op == "call" else (), granted))
         try:
-            with self.final():
+            with self.final(), transforms.untraced():
                 return super().ask(op, *parts)
         except TooLargeError:
             self.surroundings = Surroundings()  # what was to be told was not sent
@@ -133,6 +135,10 @@ class Student(Peer):
 
     def question_extras(self, around: Packer) -> dict[str, Any]:
         extras: dict[str, Any] = {"around": self.surroundings.changes(around)}
+        if self.asked:
+            extras["through"] = True
+        if self.moved is not None:
+            extras["generators"] = True
         if self.new:
             extras["new"], self.new = True, False
         if self.dropped:
@@ -154,30 +160,14 @@ class Student(Peer):
 
     def may_write(self, number: int, tensor: Tensor, value: Tensor | None) -> bool:
         """Whether the student's side may change this side's copy of a tensor."""
-        if number < 0:
-            return True
-        same = value is None or (value.shape, value.dtype) == (
-            tensor.shape,
-            tensor.dtype,
-        )
-        if isinstance(tensor, nn.Parameter) and same:
-            return True
-        if value is not None:
-            self.argument_changed(tensor, value)
-        return False
+        return number < 0 or self.allow(tensor)
 
-    def argument_changed(self, value: Any, new: Any) -> None:
-        """Write into a test's argument what the student's function wrote into it."""
-        meant = bool(self.calling) and self.calling[-1].endswith("_")
-        self.changed_arguments |= not meant
-        alike = type(new) is type(value) and new.shape == value.shape
-        if (self.protect and not meant) or not alike:
-            return
-        if isinstance(value, Tensor):
-            with torch.no_grad():
-                value.copy_(new)
-        else:
-            value[...] = new
+    def read_extras(self, reply: dict, unpacker: PeerUnpacker) -> None:
+        """Take in whether the student wrote into what was handed over."""
+        self.wrote |= exact(reply.get("wrote", False), bool)
+        for name in exact(reply.get("generators", []), list):
+            if self.moved is not None:
+                self.moved.append(exact(name, str))
 
     def pack_other(self, value: Any, packer: PeerPacker, depth: int) -> Node:
         if issubclass(type(value), Handle):
@@ -185,7 +175,7 @@ class Student(Peer):
             if reference.student is not self:
                 raise TypeError("This object is another process's: make it anew here.")
             return ["yours", reference.number]
-        return self.given.pack(value, packer, depth)
+        return self.handed_over.pack(value, packer, depth)
 
     def unpack_other(
         self, tag: str, rest: list[Node], unpacker: PeerUnpacker, depth: int
@@ -193,9 +183,9 @@ class Student(Peer):
         """Return a handle, or the test's own object; nothing else may come."""
         if tag == "yours":
             (number,) = rest
-            if type(number) is not int or number not in self.given.shown:
+            if type(number) is not int or number not in self.handed_over.shown:
                 raise ProtocolError("an object has an unknown number")
-            return self.given.shown[number]
+            return self.handed_over.shown[number]
         if tag != "mine":
             raise ProtocolError("a value has an unknown tag")
         return self.handle(*rest)
@@ -231,7 +221,7 @@ class Student(Peer):
 
     def own(self, value: Any) -> Any:
         """Return an object that the student may use; ProtocolError otherwise."""
-        if id(value) not in self.given.numbers or issubclass(type(value), Handle):
+        if id(value) not in self.handed_over.numbers or issubclass(type(value), Handle):
             raise ProtocolError("an object was never handed over")
         return value
 
@@ -239,7 +229,7 @@ class Student(Peer):
         """Return a public attribute of an object that the test handed over."""
         if exact(name, str).startswith("_") or isinstance(self.own(value), OPAQUE):
             raise AttributeError(name[:40])
-        return getattr(value, name)
+        return self.views.look(value, name)
 
     def step(self, iterator: Any) -> list[Any]:
         """Return the next item of the test's iterator, nothing at its end."""
@@ -249,7 +239,8 @@ class Student(Peer):
         """Return what makes a new copy of a shared tensor."""
         tensor = self.twins.tensor(number)
         plain = Tensor.detach(tensor)
-        return [plain, isinstance(tensor, nn.Parameter), tensor.requires_grad]
+        parameter = isinstance(tensor, nn.Parameter)
+        return [plain, parameter, tensor.requires_grad, tensor.grad]
 
     def final_error(self, error: BaseException) -> bool:
         """Also what ends this process, or stops a test that takes too long."""
@@ -272,11 +263,6 @@ class Student(Peer):
         return rebuild(described)
 
 
-def name_of(value: Any) -> str:
-    """Return the name under which the test found a student's function."""
-    return value.__remote__.name if issubclass(type(value), Handle) else ""
-
-
 def library_class(name: Any) -> type | None:
     """Return the library class that a student's process names, if it may."""
     if type(name) is not str or not name.startswith(LIBRARIES):
@@ -288,9 +274,9 @@ def library_class(name: Any) -> type | None:
 
 
 PERFORM: dict[str, Callable[..., Any]] = {
-    "call": lambda student, value, args, options: student.own(value)(*args, **options),
-    "getattr": Student.look,
-    "next": Student.step,
-    "vjp": Student.perform_vjp,
-    "tensor": Student.tensor_of,
+    "call": RemoteStudent.run,
+    "getattr": RemoteStudent.look,
+    "next": RemoteStudent.step,
+    "vjp": RemoteStudent.perform_vjp,
+    "tensor": RemoteStudent.tensor_of,
 }

@@ -4,6 +4,7 @@ Nothing here is trusted by the test: this process also runs the student's code, 
 may change all of it.
 """
 
+import contextlib
 import copy
 import itertools
 from collections.abc import Callable
@@ -13,15 +14,23 @@ from typing import Any
 import numpy as np
 import torch
 
+from autograder.channel import transforms
 from autograder.channel.codec import Node, Packer, array_bytes, tensor_bytes
 from autograder.channel.errors import describe, rebuild
 from autograder.channel.exports import Received, Remote
-from autograder.channel.frames import BODY, Channel, ChannelError, ProtocolError
-from autograder.channel.global_state import surround
+from autograder.channel.frames import (
+    BODY,
+    Channel,
+    ChannelError,
+    ProtocolError,
+    TooLargeError,
+)
+from autograder.channel.global_state import global_states, moved_since, surround
 from autograder.channel.handles import LIBRARIES
-from autograder.channel.messages import PeerPacker, PeerUnpacker
+from autograder.channel.messages import MUTABLE, PeerPacker, PeerUnpacker
 from autograder.channel.peer import Peer
 from autograder.channel.shared_tensors import make_leaf
+from autograder.channel.snapshot import container_kind
 from autograder.channel.strict import exact
 
 ITERATION = 100_000  # items that are taken from an iterator at once
@@ -61,7 +70,12 @@ class Server(Peer):
         self.namespace: dict[str, Any] = {}
         self.over = False
         self.grad = True
+        self.through = False  # the test is to see what is written into its objects
+        self.wrote = False  # something was, since the last answer
+        self.states: dict[str, Any] | None = None  # of the generators before a call
         self.received = Received()
+        self.arrays: dict[int, tuple[torch.Tensor, np.ndarray]] = {}
+        self.containers: dict[int, Any] = {}  # of the test's: the same object each time
         self.exports: dict[int, list[Any]] = {}  # number: object, times sent
         self.numbers: dict[int, int] = {}  # of id(object)
         self.last_export = self.last_token = 0
@@ -70,7 +84,10 @@ class Server(Peer):
         """Ask the test; only while one of its questions waits for an answer."""
         if not self.open:
             raise RuntimeError("This belongs to a test that is over.")
-        return super().ask(op, *parts)
+        if op == "call" and transforms.active(parts):
+            return transforms.call(self.ask, *parts)
+        with transforms.untraced():
+            return super().ask(op, *parts)
 
     def token(self) -> int:
         self.last_token += 1
@@ -81,15 +98,52 @@ class Server(Peer):
 
     def answer_extras(self, unpacker: PeerUnpacker, first: Packer) -> dict[str, Any]:
         """Send back the arguments that were changed in place."""
-        changed = []
-        for slot, (value, raw) in enumerate(
-            zip(unpacker.slots, unpacker.raw, strict=True)
-        ):
-            if not getattr(value, "requires_grad", False):
-                own = array_bytes if isinstance(value, np.ndarray) else tensor_bytes
-                if not np.array_equal(own(value), np.frombuffer(raw, np.uint8)):
-                    changed.append([slot, first.pack(value)])
-        return {"changed": changed} if changed else {}
+        slots = enumerate(zip(unpacker.slots, unpacker.raw, strict=True))
+        changed = [slot for slot, (value, raw) in slots if differs(value, raw)]
+        self.wrote = self.wrote or bool(changed)
+        extras: dict[str, Any] = {}
+        if self.through:
+            with contextlib.suppress(TypeError, TooLargeError):  # it holds an object
+                for slot in changed:
+                    node = first.pack(unpacker.slots[slot])
+                    extras.setdefault("changed", []).append([slot, node])
+        if self.states is not None:
+            extras["generators"] = moved_since(self.states)
+        return extras
+
+    def as_it_came(self, value: Any, raw: Any) -> bool:
+        """Whether nothing was written into what the test handed over."""
+        return not differs(value, raw)
+
+    def answer(self, question: dict, body: memoryview) -> None:
+        """Answer as every peer does; what is written here goes back if it is asked."""
+        before = self.through, self.states
+        self.through = question.get("through") is True
+        try:
+            super().answer(question, body)
+        finally:
+            self.through, self.states = before
+
+    def number(self, tensor: torch.Tensor) -> int:
+        """Return a leaf's number, a new one if it is no longer what the test has."""
+        number = self.twins.numbers.get(id(tensor), 0)
+        mine = number <= 0 or self.through
+        if not mine and self.twins.twins[number].value_changed(tensor):
+            self.wrote = True
+            self.twins.disown(number)
+        return super().number(tensor)
+
+    def send(self, header: dict[str, Any], first: list, packer: Packer) -> None:
+        """Send a message; the test's tensors that were changed here stay here."""
+        written = [] if self.through else self.twins.written()
+        for twin in written:
+            twin.synced = False  # no news of it
+        self.wrote = self.wrote or bool(written)
+        if self.wrote and "op" not in header:
+            header["wrote"], self.wrote = True, False
+        super().send(header, first, packer)
+        for twin in written:
+            self.twins.disown(twin.number)
 
     def evaluate(self, question: dict, body: memoryview) -> tuple[dict, PeerPacker]:
         """Answer as every peer; the test tells no lies, but may ask too much."""
@@ -104,6 +158,7 @@ class Server(Peer):
     def surround(self, question: dict, unpacker: PeerUnpacker) -> bool:
         if "around" in question:
             self.grad = surround(question["around"], unpacker, self.grad)
+        self.states = global_states() if question.get("generators") else None
         return self.grad
 
     def twin(self, number: Any) -> Any:
@@ -111,9 +166,12 @@ class Server(Peer):
         known = self.twins.twins.get(number)
         tensor = known.hold() if known else None
         if tensor is None:
-            self.twins.gone.discard(number)
-            value, parameter, requires_grad = self.ask("tensor", number)
+            # Of what the test's question names, nothing must be said to be gone yet.
+            gone, self.twins.gone = self.twins.gone - {number}, set()
+            value, parameter, requires_grad, grad = self.ask("tensor", number)
+            self.twins.gone |= gone
             tensor = make_leaf(value, parameter, requires_grad)
+            tensor.grad = grad
             twin = self.twins.add(number, tensor, keep=False)
             twin.synced = True
             twin.remember()
@@ -149,7 +207,25 @@ class Server(Peer):
     ) -> Any:
         if tag == "yours":
             return self.exports[rest[0]][0]
+        if tag == "N":
+            return self.array(rest[0])
+        if tag == "K":
+            return self.refill(rest[0], unpacker.unpack(rest[1], depth))
         return self.received.unpack(tag, rest, unpacker, depth, self)
+
+    def array(self, number: int) -> np.ndarray:
+        """Return the array that has the numbers of a shared tensor."""
+        if number not in self.arrays:
+            tensor = self.twin(number)
+            self.arrays[number] = tensor, tensor.numpy()
+        return self.arrays[number][1]
+
+    def refill(self, number: int, value: Any) -> Any:
+        """Return this side's copy of a container, with what is in the test's now."""
+        known = self.containers.setdefault(number, value)
+        if known is not value:
+            container_kind(known).write(known, value)
+        return known
 
     def argument_changed(self, value: Any, new: Any) -> None:
         raise NotImplementedError("a test does not say that an argument changed")
@@ -183,6 +259,18 @@ class Server(Peer):
 
     def end(self) -> None:
         self.over = True
+        self.arrays.clear()
+        self.containers.clear()
+
+
+def differs(value: Any, before: Any) -> bool:
+    """Whether an argument was changed in place."""
+    if type(value) in MUTABLE:
+        return not container_kind(value).same(before, value)
+    if getattr(value, "requires_grad", False):
+        return False
+    own = array_bytes if isinstance(value, np.ndarray) else tensor_bytes
+    return not np.array_equal(own(value), np.frombuffer(before, np.uint8))
 
 
 def library_class(kind: type) -> str | None:
@@ -225,5 +313,6 @@ PERFORM: dict[str, Callable[..., Any]] = {
     "copy": lambda server, value: copy.copy(value),
     "deepcopy": lambda server, value: copy.deepcopy(value),
     "vjp": Server.perform_vjp,
+    "refresh": lambda server, containers: None,  # to unpack them was all
     "over": Server.end,
 }

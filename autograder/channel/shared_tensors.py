@@ -47,6 +47,15 @@ class Twin:
             return True
         return not torch.equal(old, new)
 
+    def changed(self) -> bool:
+        """Whether the other side has not heard of the tensor as it is now."""
+        tensor = self.hold()
+        return tensor is not None and (
+            self.requires_grad != tensor.requires_grad
+            or self.grad_changed(tensor)
+            or self.value_changed(tensor)
+        )
+
     def grad_changed(self, tensor: Tensor) -> bool:
         """Whether .grad is another tensor, or was written into."""
         grad = tensor.grad
@@ -127,6 +136,22 @@ class Twins:
             if tensor is not None:
                 self.bytes -= tensor.nbytes if twin.synced and self.keeps else 0
                 self.numbers.pop(id(tensor), None)
+
+    def written(self) -> list[Twin]:
+        """The other side's tensors of which this side has changed its copy."""
+        return [
+            twin
+            for number, twin in self.twins.items()
+            if number * self.sign < 0 and twin.synced and twin.changed()
+        ]
+
+    def disown(self, number: int) -> None:
+        """From here on this side's copy is a tensor of its own."""
+        twin = self.twins.pop(number)
+        tensor = twin.hold()
+        if tensor is not None and self.numbers.get(id(tensor)) == number:
+            del self.numbers[id(tensor)]
+        self.gone.add(number)
 
     def take_gone(self) -> list[int]:
         """Return the numbers that ended since the last message."""

@@ -4,8 +4,11 @@ Every wrong tag, type, length, dtype or shape raises ProtocolError before it is 
 """
 
 import math
+import re
 from collections import OrderedDict
 from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -19,12 +22,15 @@ from autograder.channel.codec import (
     DTYPES,
     ENTRIES,
     ITEMS,
+    LENGTH,
     LONGEST,
     Node,
+    is_short,
 )
 from autograder.channel.frames import ProtocolError
 
 MALFORMED = (TypeError, ValueError, ArithmeticError, LookupError, RuntimeError)
+DECIMAL = re.compile(r"-?(\d+(\.\d+)?(E[+-]?\d+)?|Infinity|s?NaN\d*)", flags=re.ASCII)
 
 
 class Unpacker:
@@ -53,13 +59,7 @@ class Unpacker:
             if unpack is None:
                 return self.other(tag, rest, depth)
             return unpack(self, tag, rest, depth)
-        except (
-            TypeError,
-            ValueError,
-            LookupError,
-            RuntimeError,
-            OverflowError,
-        ) as error:
+        except MALFORMED as error:
             raise ProtocolError(f"a value of kind {tag[:10]!r} is malformed") from error
 
     def other(self, tag: str, rest: list[Node], depth: int) -> Any:
@@ -95,6 +95,19 @@ class Unpacker:
 
     def numbers(self, kind: type, rest: list[Node]) -> list[Any]:
         return [exact(item, kind) for item in rest]
+
+    def fraction(self, tag: str, rest: list[Node], depth: int) -> Fraction:
+        above, below = (self.unpack(part, depth + 1) for part in rest)
+        return Fraction(exact(above, int), exact(below, int))
+
+    def decimal(self, tag: str, rest: list[Node], depth: int) -> Decimal:
+        (text,) = rest
+        if len(exact(text, str)) > LENGTH + 20 or not DECIMAL.fullmatch(text):
+            raise ProtocolError("a decimal number is malformed")
+        value = Decimal(text)
+        if not is_short(value.as_tuple().exponent):
+            raise ProtocolError("a decimal number is out of range")
+        return value
 
     def bytes(self, tag: str, rest: list[Node], depth: int) -> bytes:
         (size,) = rest
@@ -179,6 +192,8 @@ UNPACK: dict[str, Callable[[Unpacker, str, list[Node], int], Any]] = {
     **dict.fromkeys(("l", "t", "set", "fset"), Unpacker.sequence),
     **dict.fromkeys(("d", "od"), Unpacker.mapping),
     "b": Unpacker.bytes,
+    "frac": Unpacker.fraction,
+    "dec": Unpacker.decimal,
     "a": Unpacker.array,
     "s": Unpacker.scalar,
     "T": Unpacker.tensor,

@@ -4,7 +4,6 @@
 """
 
 import argparse
-import errno
 import signal
 import sys
 import threading
@@ -16,11 +15,11 @@ from pathlib import Path
 from autograder.cli import grading, lms, making
 from autograder.cli.frame import COULD_NOT
 from autograder.course.folder import Course
+from autograder.course.trouble import of_the_machine
 from autograder.model import CourseError
 from autograder.processes import import_less
 
 AGAIN = "what was finished is kept; the same command continues"
-DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -66,18 +65,6 @@ def told_to_stop() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def of_the_machine(error: Exception) -> str | None:
-    """A full disk, a locked or read-only gradebook in words; None for another error."""
-    if isinstance(error, OSError) and error.errno in DISK:
-        where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{error.strerror}"
-    loaded = sys.modules.get("sqlalchemy.exc")  # else no gradebook was opened
-    if loaded and isinstance(error, (loaded.OperationalError, loaded.InterfaceError)):
-        why = str(error.orig or error).strip().split("\n")[0]
-        return f"the gradebook cannot be read or written: {why}"
-    return None
-
-
 def parser() -> argparse.ArgumentParser:
     """The commands and their options."""
     top = argparse.ArgumentParser(
@@ -108,7 +95,7 @@ def parser() -> argparse.ArgumentParser:
             help="the gradebook's server, such as postgresql://user@host/name; kept by "
             "`release` in nbgrader_config.py (default: a file in the course folder)",
         )
-        if name not in ("doctor", "serve"):
+        if name not in ("doctor", "serve", "status"):
             made.add_argument("assignment", help="A1, a1, or its full name")
         return made
 
@@ -119,6 +106,7 @@ def parser() -> argparse.ArgumentParser:
     lms.add_export(command)
     making.add_demo(command)
     making.add_demo_class(command)
+    grading.add_status(command)
     grading.add_serve(command)
     grading.add_doctor(command)
     return top

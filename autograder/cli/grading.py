@@ -2,6 +2,7 @@
 
 import argparse
 from dataclasses import asdict, replace
+from pathlib import Path
 
 from autograder.cli.frame import (
     DONE,
@@ -21,24 +22,26 @@ def add_grade(command: Command) -> None:
     what = "Grade what is new or changed."
     made = command("grade", run_grade, what, "grade A1 --workers 4")
     where = made.add_mutually_exclusive_group()
-    said = "processes on this machine (default: one for each processor)"
-    where.add_argument("--workers", type=positive, metavar="N", help=said)
-    said = "grade on the workers of this Dask scheduler, such as tcp://host:8786"
-    where.add_argument("--scheduler", metavar="ADDRESS", help=said)
+    text = "processes on this machine (default: one for each processor)"
+    where.add_argument("--workers", type=positive, metavar="N", help=text)
+    text = "grade on the workers of this Dask scheduler, such as tcp://host:8786"
+    where.add_argument("--scheduler", metavar="ADDRESS", help=text)
     made.add_argument(
         "--student", action="append", default=[], metavar="ID", help="only this one"
     )
     made.add_argument("--force", action="store_true", help="grade everything again")
     made.add_argument("--seed", type=int, default=0)
-    said = "run students' code with your own rights: it can read and change all you can"
-    made.add_argument("--no-sandbox", action="store_true", help=said)
-    said = "the notebooks need a GPU: let them see it"
-    made.add_argument("--gpu", action="store_true", help=said)
+    text = "run students' code with your own rights: it can read and change all you can"
+    made.add_argument("--no-sandbox", action="store_true", help=text)
+    text = "the notebooks need a GPU: let them see it"
+    made.add_argument("--gpu", action="store_true", help=text)
     add_limits(made)
 
 
 def run_grade(options: argparse.Namespace) -> int:
+    from autograder.course.late import never_late
     from autograder.grade.grade import grade_class
+    from autograder.grade.recorder import patiently
     from autograder.lms.class_list import unknown_names
 
     graded = grade_class(
@@ -55,9 +58,10 @@ def run_grade(options: argparse.Namespace) -> int:
     )
     assignment, students = graded[0].assignment, {each.student for each in graded}
     del graded  # the notebooks of a whole class
-    rows = summary(options.course, assignment, students)
+    rows = patiently(lambda: summary(options.course, assignment, students))
     unknown = unknown_names(options.course, assignment)
-    show(options, rows, "\n".join([*unknown, table(options.course, rows)]))
+    told = [*unknown, *never_late(options.course, assignment)]
+    show(options, rows, "\n".join([*told, table(options.course, rows)]))
     return LOOK if unknown or any(row["look"] for row in rows) else DONE
 
 
@@ -72,8 +76,8 @@ def run_feedback(options: argparse.Namespace) -> int:
     from autograder.results.feedback import write_feedback
 
     paths = write_feedback(options.course, assignment_of(options))
-    said = f"Wrote {len(paths)} pages under {options.course.root / 'feedback'}"
-    show(options, [str(path) for path in paths], said)
+    text = f"Wrote {len(paths)} pages under {options.course.root / 'feedback'}"
+    show(options, [str(path) for path in paths], text)
     return DONE
 
 
@@ -85,14 +89,40 @@ def run_report(options: argparse.Namespace) -> int:
     return DONE
 
 
+def add_status(command: Command) -> None:
+    """status"""
+    what = "Say how far each assignment is, and what comes next."
+    made = command("status", run_status, what, "status -o course.csv")
+    text = "write everybody's scores in all assignments as a CSV file"
+    made.add_argument("-o", "--output", type=Path, metavar="FILE", help=text)
+
+
+def run_status(options: argparse.Namespace) -> int:
+    from autograder.results.course_table import (
+        course_csv,
+        in_words,
+        read_course,
+        standings,
+    )
+
+    classes = read_course(options.course)
+    found = standings(options.course, classes)
+    lines = [in_words(found)]
+    if options.output:
+        path = course_csv(options.course, classes, options.output)
+        lines.append(f"Wrote {path}")
+    show(options, [asdict(each) for each in found], "\n".join(lines))
+    return DONE
+
+
 def add_serve(command: Command) -> None:
     """serve"""
     from autograder.serve import PORT
 
     what = "Serve formgrader on this machine, to grade the written answers by hand."
     made = command("serve", run_serve, what, "serve")
-    said = f"or the next free one (default: {PORT})"
-    made.add_argument("--port", type=positive, default=PORT, metavar="N", help=said)
+    text = f"or the next free one (default: {PORT})"
+    made.add_argument("--port", type=positive, default=PORT, metavar="N", help=text)
 
 
 def run_serve(options: argparse.Namespace) -> int:
@@ -113,6 +143,6 @@ def run_doctor(options: argparse.Namespace) -> int:
 
     checks = examine(options.course)
     marks = {True: "ok  ", False: "LOOK"}
-    lines = [f"{marks[check.good]} {check.name}: {check.said}" for check in checks]
+    lines = [f"{marks[check.good]} {check.name}: {check.detail}" for check in checks]
     show(options, [asdict(check) for check in checks], "\n".join(lines))
     return DONE if all(check.good for check in checks) else LOOK

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from autograder.cli.frame import DONE, LOOK, Command, assignment_of, show
 from autograder.course.folder import Course
+from autograder.lms.registry import TAKE_BACK
 from autograder.model import CourseError
+from autograder.results.summary import beside_in_words
 
 
 def add_collect(command: Command) -> None:
@@ -42,13 +44,14 @@ def add_collect(command: Command) -> None:
         help="who hands in together: a list with the columns “student” and “group”, or "
         "Canvas's of a group set; each submission counts for the whole team",
     )
-    said = "take files that are called as another assignment's without asking"
-    made.add_argument("--anyway", action="store_true", help=said)
+    text = "take files that are called as another assignment's without asking"
+    made.add_argument("--anyway", action="store_true", help=text)
 
 
 def run_collect(options: argparse.Namespace) -> int:
     from autograder.collect.collect import collect_class
-    from autograder.lms.class_list import absent, unknown_names
+    from autograder.lms.class_list import absent, class_list, unknown_names
+    from autograder.lms.groups import of_a_group
 
     items = collect_class(
         options.course,
@@ -63,12 +66,20 @@ def run_collect(options: argparse.Namespace) -> int:
     problems = [item for item in items if item.problem]
     unknown = unknown_names(course, assignment)
     lines = [f"{item.student}: {item.problem}" for item in problems] + unknown
+    lines += [
+        f"{item.student}: {line}"
+        for item in items
+        if (line := beside_in_words([asdict(file) for file in item.beside]))
+    ]
     good = sum(item.filename is not None for item in items)
     late = sum(item.late for item in items)
     marked = f" {late} are marked as late." if late else ""
     lines.append(f"Collected {good} of {len(items)} submissions.{marked}")
     if missing := absent(course, assignment):
         lines.append(f"Handed nothing in: {', '.join(missing)}")
+    people = class_list(course, assignment)
+    if options.groups is None and (line := of_a_group(people, missing)):
+        lines.append(line)
     show(options, [asdict(item) for item in items], "\n".join(lines))
     return LOOK if problems or unknown else DONE
 
@@ -98,7 +109,7 @@ def add_export(command: Command) -> None:
     made = command("export", run_export, what, "export A1 --to moodle -o grades.csv")
     made.add_argument(
         "--to",
-        choices=("csv", "canvas", "moodle", "nbgrader"),
+        choices=("csv", *TAKE_BACK, "nbgrader"),
         default="csv",
         help="a plain CSV file (default), the LMS's own class list with the scores in "
         "it, or what nbgrader's exporter writes",
@@ -118,8 +129,8 @@ def add_export(command: Command) -> None:
         action="store_true",
         help="turn the scores into the LMS's maximum where it differs",
     )
-    said = "send the points so far of those who wait for a person, and name them"
-    made.add_argument("--partial", action="store_true", help=said)
+    text = "send the points so far of those who wait for a person, and name them"
+    made.add_argument("--partial", action="store_true", help=text)
     made.add_argument(
         "--exporter", metavar="CLASS", help="another exporter of nbgrader's kind"
     )
@@ -130,10 +141,10 @@ def run_export(options: argparse.Namespace) -> int:
     must_know_names(options.course, assignment)
     reports = options.course.root / "reports"
     path = options.output or reports / file_name(assignment, options.to)
-    if options.to in ("canvas", "moodle"):
+    if options.to in TAKE_BACK:
         return run_send_back(options, assignment, path)
-    from autograder.lms.fill import unsettled
     from autograder.results.csv_export import export_csv, export_with_nbgrader
+    from autograder.results.send_back import unsettled
 
     if options.to == "nbgrader":
         export_with_nbgrader(options.course, assignment, path, options.exporter)
@@ -147,7 +158,7 @@ def run_export(options: argparse.Namespace) -> int:
 
 def run_send_back(options: argparse.Namespace, assignment: str, path: Path) -> int:
     """Fill the LMS's class list in."""
-    from autograder.lms.fill import send_back
+    from autograder.results.send_back import send_back
 
     sent = send_back(
         options.course,

@@ -39,12 +39,12 @@ def run_release(options: argparse.Namespace) -> int:
     path = release_assignment(
         options.course, options.assignment, options.solutions, limits_of(options)
     )
-    made, said = {"release": str(path)}, f"Released: {path}"
+    made, text = {"release": str(path)}, f"Released: {path}"
     if options.roster is not None:
         paths = release_to_each(options.course, path.stem, options.roster)
         made["personal"] = [str(each) for each in paths]
-        said += f"\nOne for each of {len(paths)} students: {paths[0].parents[1]}"
-    show(options, made, said)
+        text += f"\nOne for each of {len(paths)} students: {paths[0].parents[1]}"
+    show(options, made, text)
     return DONE
 
 
@@ -102,6 +102,6 @@ def run_demo_class(options: argparse.Namespace) -> int:
 
     _, source = find_source(options.solutions, options.assignment)
     paths = make_class(source.parent, options.to, options.seed)
-    said = f"Wrote {len(paths)} submissions under {options.to}"
-    show(options, [str(path) for path in paths], said)
+    text = f"Wrote {len(paths)} submissions under {options.to}"
+    show(options, [str(path) for path in paths], text)
     return DONE

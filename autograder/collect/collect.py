@@ -6,34 +6,51 @@ kept; which one counts is a setting.
 """
 
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from autograder.archives import Found, printable
-from autograder.collect.choose_file import pick
-from autograder.collect.downloads import files_in, read_plainly, tops_of
+from autograder.collect.choose_file import Picked, Reader, pick
+from autograder.collect.downloads import tops_of
+from autograder.collect.keep_beside import beside
 from autograder.collect.other_assignment import must_be_of
-from autograder.course.attempts import attempts, counted, keep, place, placed
+from autograder.collect.read_back import reader
+from autograder.course.attempts import (
+    attempts,
+    counted,
+    has_notebook,
+    keep,
+    place,
+    placed,
+    shares_its_time,
+)
+from autograder.course.beside import FOLDER, Beside, short_name
 from autograder.course.folder import Course, alone
 from autograder.course.settings import Settings, settings
-from autograder.course.submitted import NOTE, Note, arrival, note_in, recover
+from autograder.course.submitted import Note, recover
 from autograder.course.times import read_time
+from autograder.course.trouble import is_of_the_disk
 from autograder.lms.base import Handed, Person, agree
 from autograder.lms.class_list import ClassList, class_list, keep_roster
 from autograder.lms.groups import Groups, groups_of
 from autograder.lms.moodle import NO_GROUP
 from autograder.lms.registry import read_roster, recognise
-from autograder.model import CourseError, Submission
+from autograder.model import CourseError
 
-__all__ = ["NOTE", "Collected", "collect_class", "read_submission"]
 COPY = re.compile(r"-\d+(?=\.[^.]+$)")  # Canvas adds -1 to a file handed in again
+ID_BYTES = 200  # of a student's id, which is a folder's name and part of files'
 NAME_BYTES = 180  # of a file's name, before its ending
 DRAFT = "a draft, which the student has not submitted; not collected"
 NO_TIME = (
     "the class list tells no time for it, and it counts as in time: if it was handed "
     "in after you downloaded the list, download that again"
 )
+OLD_TIME = (
+    "handed in anew, and the time told is that of the attempt before: if the list is "
+    "older than this attempt, download it again, or lateness is not seen"
+)
+NOTEBOOK_BEFORE = "the notebook of another attempt counts, with the files of this one"
 NOBODY = "the list of times has a row for it, and nobody is called so"
 STUDENT = re.compile(r"\w[\w.@+ -]{0,127}")
 
@@ -42,8 +59,9 @@ STUDENT = re.compile(r"\w[\w.@+ -]{0,127}")
 class Collected:
     """What became of one student's folder or file.
 
-    `filename` is the file that will be graded. `problem` says why there is none, or
-    what the student or the instructor should know. `received` and `late` are the LMS's.
+    `filename` is the file that will be graded, `beside` are the others. `problem` says
+    why there is none, or what the student or the instructor should know. `received` and
+    `late` are the LMS's.
     """
 
     student: str
@@ -51,6 +69,7 @@ class Collected:
     problem: str | None = None
     received: str | None = None
     late: bool = False
+    beside: tuple[Beside, ...] = ()
 
 
 def collect_class(
@@ -80,7 +99,8 @@ def collect_class(
     teams = groups_of(people, groups)
     with alone(course, assignment), tops_of(Path(source)) as (tops, bad):
         recover(course)
-        collector = Collector(course, assignment, rules, people, clock, teams)
+        read = reader(course, assignment)
+        collector = Collector(course, assignment, rules, people, clock, teams, read)
         strays = [Collected(name, None, problem) for name, problem in bad.items()]
         handed = recognise(tops, people.names if people else {}, assignment)
         if not handed and not strays:
@@ -105,6 +125,7 @@ class Collector:
     people: ClassList | None
     clock: ClassList | None
     teams: Groups | None
+    read: Reader
 
     def __post_init__(self) -> None:
         self.taken: set[str] = set()
@@ -137,7 +158,7 @@ class Collector:
         team = self.teams.of(handed.name)
         if not team and handed.lms_id is None and handed.name == NO_GROUP:
             return self.teams.alone
-        if not team and person is not None and self.teams.given:
+        if not team and person is not None and self.teams.from_file:
             return self.teams.with_member(person)
         return team
 
@@ -155,7 +176,7 @@ class Collector:
         self, handed: Handed, student: str, person: Person | None, unknown: str | None
     ) -> Collected:
         """Copy the one file that will be graded; a problem is recorded in its place."""
-        if not STUDENT.fullmatch(student):
+        if not STUDENT.fullmatch(student) or len(student.encode()) > ID_BYTES:
             problem = handed.problem or "its name is not usable as a student's id"
             return Collected(student, None, problem)
         if student.casefold() in self.taken:
@@ -165,36 +186,50 @@ class Collector:
         self.taken.add(student.casefold())
         if person is not None and person.draft:
             return Collected(student, None, DRAFT)
-        filename, content, problem = self.file_of(handed)
+        picked, problem = self.picked(handed)
+        files, contents = beside(picked.others, picked.blank)
         when, unclear = self.received(student, person, handed)
         problems = [each for each in (problem, unknown) if each]
         note = Note(
-            filename and short_enough(printable(filename)),
+            picked.file and self.called(handed, picked.file.name),
             "; ".join(problems) or None,
             when,
             handed.late,
             person.lms_id if person and handed.lms_id else handed.lms_id,
             person.called if person else (),
+            beside=files,
         )
-        self.keep(student, note, content)
-        looks = [*problems, unclear, self.extended(student, person)]
-        said = "; ".join(filter(None, looks)) or None
-        return Collected(student, note.filename, said, when, handed.late)
+        try:
+            old = self.keep(student, note, picked.content, contents)
+        except OSError as error:
+            if is_of_the_disk(error):
+                raise
+            return Collected(student, None, f"cannot be kept: {error.strerror}")
+        looks = [*problems, unclear, old, self.extended(student, person)]
+        remark = "; ".join(filter(None, looks)) or None
+        return Collected(student, note.filename, remark, when, handed.late, files)
 
-    def keep(self, student: str, note: Note, content: bytes) -> None:
+    def keep(
+        self, student: str, note: Note, content: bytes, others: Mapping[str, bytes]
+    ) -> str | None:
         """Keep an attempt, and have the one that counts where it is graded.
 
         The best is known only when all are graded: until then the one stays that was
-        there, and the first stands in for a student who had none.
+        there, and the first stands in for a student who had none. The sentence is that
+        the time is an older attempt's, or that another attempt's notebook counts.
         """
         name = self.assignment
-        number = keep(self.course, name, student, note, content, self.rules.zone)
+        zone = self.rules.zone
+        number = keep(self.course, name, student, note, content, zone, others)
         known = attempts(self.course, name, student)
         counts = counted(known, self.rules, {})
         if counts is None:
             now = placed(self.course, name, student)
             counts = now if now in known else number
         place(self.course, name, student, counts)
+        if has_notebook(known[counts]) and not has_notebook(known[number]):
+            return NOTEBOOK_BEFORE
+        return OLD_TIME if shares_its_time(known, number) else None
 
     def collected_before(self, own: str, student: str) -> str | None:
         """What to do when the same student was taken in under the LMS's number."""
@@ -203,28 +238,32 @@ class Collector:
         place = self.course.submitted(self.assignment, own)
         return f"collected as {own} before: remove {place}"
 
-    def file_of(self, handed: Handed) -> tuple[str | None, bytes, str | None]:
-        """The name of the file to grade, its bytes, and what to say about it."""
-        if handed.problem:
-            return None, b"", handed.problem
+    def picked(self, handed: Handed) -> tuple[Picked, str | None]:
+        """The file to grade, if there is one, the others, and what to say about it."""
+        files: list[Found] = []
+        problem = handed.problem
         try:
-            files = handed.files()
-            chosen, content, problem = pick(files, self.assignment)
+            typed = tuple(handed.typed())
+            files = [] if problem else handed.files()
+            if not problem:
+                picked = pick(files, self.assignment, self.read)
+                return replace(picked, others=(*picked.others, *typed)), picked.remark
         except (OSError, ValueError) as error:
-            return None, b"", str(getattr(error, "strerror", None) or error)
-        return self.called(handed, chosen), content, problem
+            problem = str(getattr(error, "strerror", None) or error)
+        return Picked(None, b"", others=(*files, *typed)), problem
 
-    def called(self, handed: Handed, chosen: Found) -> str:
-        """The file's name as the student gave it.
+    def called(self, handed: Handed, name: str) -> str:
+        """The file's name as the student gave it, as far as a file system takes it.
 
         Canvas numbers a file that is handed in again, and a file that lies in no folder
         is called by its student: neither is the student's doing.
         """
-        name = COPY.sub("", chosen.name) if handed.lms_id else chosen.name
-        stem = PurePosixPath(name).stem
+        plain = COPY.sub("", name) if handed.lms_id else name
+        stem, ending = PurePosixPath(plain).stem, PurePosixPath(plain).suffix
         if stem == self.assignment or (handed.lms_id is None and stem == handed.name):
-            return f"{self.assignment}{PurePosixPath(name).suffix}"
-        return chosen.name
+            name = f"{self.assignment}{ending}"
+        name = short_name(printable(name), NAME_BYTES)
+        return f"{name}-file" if name.casefold() == FOLDER else name
 
     def received(
         self, student: str, person: Person | None, handed: Handed
@@ -260,43 +299,10 @@ class Collector:
 
     def extended(self, student: str, person: Person | None) -> str | None:
         """What the LMS says of a later date that the course file does not know."""
-        if person is None or person.said is None:
+        if person is None or person.extension is None:
             return None
         plain = self.rules.due_for(self.assignment)
         own = self.rules.due_for(self.assignment, student, *person.called)
         if plain is None or own != plain:
             return None
-        return f"the LMS says “{person.said}”; write it under [extensions]"
-
-
-def short_enough(name: str) -> str:
-    """A file's name that a file system takes: 255 bytes are the most; the end stays."""
-    suffix = PurePosixPath(name).suffix[:20]
-    stem = name.removesuffix(suffix).encode("utf-8")[:NAME_BYTES]
-    return stem.decode("utf-8", "ignore") + suffix
-
-
-def read_submission(
-    course: Course, assignment: str, student: str, folder: Path | None = None
-) -> tuple[Submission, str | None]:
-    """What one student handed in, and the collector's word on it.
-
-    A folder that nbgrader or a person filled works too. A folder without a usable
-    file gives empty content and the reason. `folder` is an attempt's; by default that
-    of the attempt that counts.
-    """
-    folder = folder or course.submitted(assignment, student)
-    note = note_in(folder)
-    came = arrival(folder, settings(course).zone)
-    when = came.time and came.time.isoformat()
-    try:
-        if note is not None and note.filename is not None:
-            name = Path(note.filename).name
-            content, problem = read_plainly(folder / name), note.problem
-        else:
-            chosen, content, problem = pick(files_in(folder), assignment)
-            name = chosen.name
-    except ValueError as error:
-        said = (note and note.problem) or str(error)
-        return Submission(student, assignment, "", b"", when), said
-    return Submission(student, assignment, printable(name), content, when), problem
+        return f"the LMS says “{person.extension}”; write it under [extensions]"

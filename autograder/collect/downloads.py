@@ -15,6 +15,7 @@ from autograder.archives import (
     MAX_FILES,
     SKIPPED,
     Found,
+    TooMuchError,
     entry_name,
     opened_zip,
     printable,
@@ -191,5 +192,5 @@ def read_plainly(path: Path, most: int = MAX_BYTES) -> bytes:
     with os.fdopen(handle, "rb") as file:
         content = file.read(most + 1)
     if len(content) > most:
-        raise ValueError(f"'{name}' is larger than {most / 1e6:.0f} MB")
+        raise TooMuchError(f"'{name}' is larger than {most / 1e6:.0f} MB")
     return content

@@ -1,12 +1,11 @@
 """Is this the download of another assignment? Its notebooks' names tell."""
 
-import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path, PurePosixPath
 
 from autograder.collect.choose_file import is_notebook
-from autograder.course.folder import Course
+from autograder.course.folder import Course, begins_as
 from autograder.lms.base import Handed
 from autograder.model import CourseError
 
@@ -49,9 +48,5 @@ def meant(name: str, assignments: Sequence[str]) -> str | None:
     stem = PurePosixPath(name).stem.lower()
     by_length = sorted(assignments, key=len, reverse=True)
     whole = (each for each in by_length if stem.startswith(each.lower()))
-    short = (
-        each
-        for each in by_length
-        if re.match(rf"{re.escape(each.lower().split('_')[0])}(?![a-z0-9])", stem)
-    )
+    short = (each for each in by_length if begins_as(stem, each))
     return next(whole, None) or next(short, None)

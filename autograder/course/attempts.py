@@ -11,7 +11,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import tzinfo
 from pathlib import Path
+from types import MappingProxyType
 
+from autograder.course.beside import beside_key
 from autograder.course.folder import Course, write_whole
 from autograder.course.settings import Settings
 from autograder.course.submitted import (
@@ -46,36 +48,56 @@ def keep(
     note: Note,
     content: bytes,
     zone: tzinfo,
+    beside: Mapping[str, bytes] = MappingProxyType({}),
 ) -> int:
     """Keep what was handed in; return the attempt's number.
 
-    The same bytes with the same time are the same attempt, collected again. Where the
-    LMS tells no time, only the latest can be the same.
+    `beside` are the bytes of the note's other files by their paths. The same bytes with
+    the same time are the same attempt, collected again. Where the LMS tells no time, or
+    that of an attempt before, only the latest can be the same.
     """
-    adopt(course, assignment, student)
+    keep_present(course, assignment, student)
     known = attempts(course, assignment, student)
     number = same_attempt(known, note, content) or max(known, default=0) + 1
     root = course.root / "attempts" / student / assignment
     note = replace(note, attempt=number)
-    write_folder(root / f"{number:03}", note, content, zone)
+    write_folder(root / f"{number:03}", note, content, zone, beside)
     return number
 
 
-def same_attempt(
-    known: Mapping[int, Path], note: Note, content: bytes
-) -> int | None:
+def same_attempt(known: Mapping[int, Path], note: Note, content: bytes) -> int | None:
     """The attempt that this is; None for a new one."""
     for number, folder in reversed(known.items()):
         before = note_in(folder)
-        if before is None or content_of(folder, before) != content:
+        if (
+            before is None
+            or content_of(folder, before) != content
+            or beside_key(before.beside) != beside_key(note.beside)
+        ):
             same = False
-        elif before.received is None or note.received is None:
+        elif (
+            before.received is None
+            or note.received is None
+            or shares_its_time(known, number)
+        ):
             same = number == max(known)
         else:
             same = before.received == note.received
         if same:
             return number
     return None
+
+
+def shares_its_time(known: Mapping[int, Path], number: int) -> bool:
+    """Whether an earlier attempt has the time of this one.
+
+    A list that was downloaded before a student handed in again tells the old time.
+    """
+    notes = {each: note_in(known[each]) for each in known if each <= number}
+    own = notes.pop(number)
+    if own is None or own.received is None:
+        return False
+    return any(note and note.received == own.received for note in notes.values())
 
 
 def content_of(folder: Path, note: Note) -> bytes:
@@ -88,7 +110,7 @@ def content_of(folder: Path, note: Note) -> bytes:
         return b""
 
 
-def adopt(course: Course, assignment: str, student: str) -> None:
+def keep_present(course: Course, assignment: str, student: str) -> None:
     """Keep what lay in submitted/ before there were attempts."""
     before = course.submitted(assignment, student)
     if not before.is_dir() or attempts(course, assignment, student):
@@ -126,11 +148,19 @@ def write_result(folder: Path, result: Result) -> None:
     write_whole(folder / RESULT, result.to_json().encode("utf-8"))
 
 
-def in_order(known: Mapping[int, Path], rules: Settings) -> list[int]:
-    """The attempts in the order in which they were handed in.
+def has_notebook(folder: Path) -> bool:
+    """Whether an attempt holds a file to grade; one that somebody else filled may."""
+    note = note_in(folder)
+    return note is None or note.filename is not None
 
-    By the LMS's times where it tells all of them, else as they were collected.
+
+def in_order(known: Mapping[int, Path], rules: Settings) -> list[int]:
+    """The attempts with a notebook in the order in which they were handed in.
+
+    By the LMS's times where it tells all of them, else as they were collected. All
+    attempts, where none has a notebook.
     """
+    known = {n: path for n, path in known.items() if has_notebook(path)} or known
     times = {number: arrival(path, rules.zone).time for number, path in known.items()}
     if any(time is None for time in times.values()):
         return sorted(known)
@@ -146,7 +176,7 @@ def counted(
     """
     order = in_order(known, rules)
     if rules.attempts == "best":
-        if len(order) > 1 and set(scores) != set(known):
+        if len(order) > 1 and not set(order) <= set(scores):
             return None
         return max(order, key=lambda number: scores.get(number, 0.0), default=None)
     return (order[0] if rules.attempts == "first" else order[-1]) if order else None
@@ -158,14 +188,19 @@ def placed(course: Course, assignment: str, student: str) -> int | None:
     return note and note.attempt
 
 
-def said(course: Course, assignment: str, student: str, rules: Settings) -> str | None:
+def sentence(
+    course: Course, assignment: str, student: str, rules: Settings
+) -> str | None:
     """Which attempt counts, for the student; None for who handed in once."""
     known = attempts(course, assignment, student)
     number = placed(course, assignment, student)
     if len(known) < 2 or number not in known:
         return None
-    which = in_order(known, rules).index(number) + 1
-    return (
-        f"You handed in {len(known)} times. Attempt {which} counts: "
-        f"{WORDS[rules.attempts]}."
-    )
+    order = in_order(known, rules)
+    if number not in order:
+        return None
+    which = order.index(number) + 1
+    times = f"You handed in {len(known)} times"
+    if without := len(known) - len(order):
+        times += f", {without} of them without a notebook"
+    return f"{times}. Attempt {which} counts: {WORDS[rules.attempts]}."

@@ -3,6 +3,7 @@
 import ast
 import fcntl
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autograder.model import CourseError, Result
+from autograder.model import CourseError, GradebookAwayError, Result
 
 # nbgrader takes a second to import, and most commands end before they need it.
 if TYPE_CHECKING:
@@ -74,11 +75,7 @@ class Course:
 
     def result(self, assignment: str, student: str) -> Result | None:
         """One student's entry in the journal; None when there is none."""
-        path = self.result_path(assignment, student)
-        try:
-            return Result.from_json(path.read_text("utf-8"))
-        except (FileNotFoundError, ValueError):
-            return None  # an entry cut short by a crash is graded again
+        return _read_result(self.result_path(assignment, student))
 
     def write_result(self, result: Result) -> Path:
         """Put a result in the journal, whole or not at all."""
@@ -89,6 +86,15 @@ class Course:
     def pending_path(self, assignment: str, student: str) -> Path:
         """A result that could not be entered in the gradebook yet."""
         return self.root / "results" / assignment / "pending" / f"{student}.json"
+
+    def pending(self, assignment: str, student: str) -> Result | None:
+        """The same, read; None when there is none."""
+        return _read_result(self.pending_path(assignment, student))
+
+    def write_pending(self, result: Result) -> None:
+        """Keep a result until it can be entered, whole or not at all."""
+        path = self.pending_path(result.assignment, result.student)
+        write_whole(path, result.to_json().encode("utf-8"))
 
     def assignments(self) -> list[str]:
         """The assignments that have been released here, sorted."""
@@ -169,21 +175,42 @@ class Course:
             os.replace(fresh, self.root / "gradebook.db")
 
 
+def _read_result(path: Path) -> Result | None:
+    try:
+        return Result.from_json(path.read_text("utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None  # an entry cut short by a crash is graded again
+
+
 def resolve(name: str, known: Iterable[str], where: str) -> str:
     """Find the one known assignment that `name` means; CourseError if not exactly one.
 
     `A1`, `a1` and `a1_change_of_variables` all name `a1_change_of_variables`.
     """
     known = sorted(known)
-    wanted = name.strip().lower()
-    found = [each for each in known if each.lower() == wanted] or [
-        each for each in known if each.lower().split("_")[0] == wanted
-    ]
+    found = meant(name, known)
     if len(found) == 1:
         return found[0]
     what = f"{', '.join(found)} all match" if found else "no such assignment is"
     these = f"; there are: {', '.join(known)}" if known else "; there is none"
     raise CourseError(f"{name}: {what} {where}{these}.")
+
+
+def meant(name: str, known: Iterable[str]) -> list[str]:
+    """The known assignments that `name` may mean: the one called so, or the short."""
+    wanted, known = name.strip().lower(), sorted(known)
+    return [each for each in known if each.lower() == wanted] or [
+        each for each in known if each.lower().split("_")[0] == wanted
+    ]
+
+
+def begins_as(title: str, assignment: str) -> bool:
+    """Whether a title, or a file's name, begins with an assignment's short name.
+
+    What follows must not go on with it: `a10_codes` does not begin as `a1_maps` does.
+    """
+    short = re.escape(assignment.split("_")[0])
+    return re.match(rf"{short}(?![a-z0-9])", title, re.IGNORECASE) is not None
 
 
 @contextmanager
@@ -212,15 +239,17 @@ def database_open(url: str) -> Iterator[None]:
         except ArgumentError:
             shown = "the URL of the gradebook"
         why = str(getattr(error, "orig", None) or error).strip().split("\n")[0]
-        raise CourseError(f"{shown}: the gradebook does not open: {why}") from error
+        away = isinstance(error, OperationalError)
+        kind = GradebookAwayError if away else CourseError
+        raise kind(f"{shown}: the gradebook does not open: {why}") from error
 
 
 @contextmanager
 def alone(course: Course, assignment: str) -> Iterator[None]:
-    """Collect or grade in this course alone; first remove what a killed run left half-written.
+    """Collect or grade in this course alone.
 
-    The lock ends with its process, however that ends. Raises CourseError when another
-    run holds it.
+    First what a killed run left half-written is removed. The lock ends with its
+    process, however that ends. Raises CourseError when another run holds it.
     """
     course.root.mkdir(parents=True, exist_ok=True)
     with (course.root / ".grading").open("w") as lock:
@@ -228,11 +257,12 @@ def alone(course: Course, assignment: str) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise CourseError(
-                f"{course.root}: another `autograder` command is at work in this course. "
-                "Wait until it ends."
+                f"{course.root}: another `autograder` command is at work in this "
+                "course. Wait until it ends."
             ) from None
         for pattern in (
             f"results/{assignment}/.*.json.*",
+            f"results/{assignment}/pending/.*.json.*",
             f"autograded/*/{assignment}/.*.*",
             "exams/.*.json.*",
         ):

@@ -19,7 +19,7 @@ SUBMITTED = """
     JOIN assignment ON assignment.id = submitted_assignment.assignment_id
     WHERE assignment.name = :assignment
 """
-GIVEN = """
+RECORDED = """
     SELECT submitted_assignment.student_id, base_cell.name, grade.auto_score,
         grade.manual_score, grade.extra_credit, comment.manual_comment,
         grade.needs_manual_grade
@@ -50,7 +50,7 @@ COMMENTS = """
 
 
 @dataclass(frozen=True)
-class Given:
+class Recorded:
     """What the gradebook holds for one cell of one student."""
 
     auto: float | None
@@ -76,18 +76,18 @@ def students(course: Course) -> set[str]:
     return {student for (student,) in _rows(course, "SELECT id FROM student")}
 
 
-def given(course: Course, assignment: str) -> dict[tuple[str, str], Given]:
+def recorded(course: Course, assignment: str) -> dict[tuple[str, str], Recorded]:
     """By (student, cell), the scores of an assignment, and people's comments."""
     return {
-        (student, cell): Given(auto, manual, extra or 0.0, comment, bool(look))
+        (student, cell): Recorded(auto, manual, extra or 0.0, comment, bool(look))
         for student, cell, auto, manual, extra, comment, look in _rows(
-            course, GIVEN, assignment
+            course, RECORDED, assignment
         )
     }
 
 
 def comments(course: Course, assignment: str) -> dict[tuple[str, str], str]:
-    """By (student, cell), what people wrote under any cell, answers of code included."""
+    """By (student, cell), what people wrote under any cell, also under code."""
     return {
         (student, cell): comment
         for student, cell, comment in _rows(course, COMMENTS, assignment)

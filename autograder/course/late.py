@@ -42,6 +42,16 @@ class Lateness:
     unclear: str | None = None
 
 
+def never_late(course: Course, assignment: str) -> list[str]:
+    """A sentence when late work costs something and no due date says what is late."""
+    rules = settings(course)
+    if assignment in rules.due or not rules.late.per_day:
+        return []
+    return [
+        f"{assignment} has no due date in course.toml: only what the LMS marks is late."
+    ]
+
+
 def begun_days(seconds: float, policy: LatePolicy) -> int:
     """The days of a delay; 0 for one within the grace."""
     return 0 if seconds <= policy.grace_minutes * MINUTE else math.ceil(seconds / DAY)
@@ -130,7 +140,7 @@ def delay(
     return int(came.late), came.late, due and came.unclear
 
 
-def said(late: Lateness, points: float) -> str:
+def sentence(late: Lateness, points: float) -> str:
     """A delay in words for the student; `points` are those that it costs."""
     days = "1 day" if late.days == 1 else f"{late.days} days"
     words = [f"Handed in {days} late."]

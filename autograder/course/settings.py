@@ -30,7 +30,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from autograder.course.folder import Course, resolve
+from autograder.course.folder import Course, meant
 from autograder.model import CourseError
 
 NAME = "course.toml"
@@ -66,11 +66,11 @@ class Settings:
         do not matter.
         """
         due = self.due.get(assignment)
-        given = {
+        extensions = {
             folded(name): days
             for name, days in self.extensions.get(assignment, {}).items()
         }
-        days = max((given.get(folded(name), 0.0) for name in called), default=0.0)
+        days = max((extensions.get(folded(name), 0.0) for name in called), default=0.0)
         return due and due + timedelta(days=days)
 
     def has_left(self, *called: str) -> bool:
@@ -100,15 +100,15 @@ def understood(found: Mapping[str, Any], course: Course) -> Settings:
     only(found, "course.toml", known)
     zone = zone_of(found.get("timezone", "UTC"))
     due = {
-        named(name, course): due_date(name, value, zone)
-        for name, value in table(found, "due").items()
+        full: due_date(name, table(found, "due")[name], zone)
+        for full, name in by_assignment(found, "due", course).items()
     }
     extensions = {
-        named(name, course): {
+        full: {
             student: number(f"extensions.{name}.{student}", days, 366.0)
             for student, days in one_line_each(table(found, "extensions"), name)
         }
-        for name in table(found, "extensions")
+        for full, name in by_assignment(found, "extensions", course).items()
     }
     attempts = found.get("attempts", "last")
     if attempts not in ATTEMPTS:
@@ -201,9 +201,25 @@ def due_date(name: str, value: object, zone: tzinfo) -> datetime:
     return value if value.tzinfo else value.replace(tzinfo=zone)
 
 
-def named(name: str, course: Course) -> str:
-    """An assignment's full name; one that is not released yet stays as it is."""
-    try:
-        return resolve(name, course.assignments(), "")
-    except CourseError:
-        return name
+def by_assignment(
+    found: Mapping[str, Any], where: str, course: Course
+) -> dict[str, str]:
+    """The names in a table of assignments by the full names that they mean.
+
+    One that is not released yet stays as it is. ValueError for a name that may mean
+    several, and for two that mean one: half of what is written would be passed over.
+    """
+    known, full = course.assignments(), {}
+    for name in table(found, where):
+        these = meant(name, known)
+        if len(these) > 1:
+            raise ValueError(
+                f"[{where}] has “{name}”, which may mean {' or '.join(these)}: write "
+                "the whole name"
+            )
+        first = full.setdefault(these[0] if these else name, name)
+        if first != name:
+            raise ValueError(
+                f"[{where}] has “{first}” and “{name}”: that is one assignment"
+            )
+    return full

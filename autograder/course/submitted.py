@@ -12,7 +12,9 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
+from types import MappingProxyType
 
+from autograder.course.beside import Beside, read_beside
 from autograder.course.folder import Course
 from autograder.course.times import read_time
 
@@ -29,7 +31,7 @@ class Note:
     should know. `received` is the LMS's own text for the time, which is read with the
     course's time zone of the day on which it is needed; `late` is the LMS's own mark;
     `lms_id` the student's number there, `called` what else the student is known by.
-    `attempt` counts what this student handed in, from 1.
+    `attempt` counts what this student handed in, from 1; `beside` are the other files.
     """
 
     filename: str | None = None
@@ -39,6 +41,7 @@ class Note:
     lms_id: str | None = None
     called: tuple[str, ...] = ()
     attempt: int = 1
+    beside: tuple[Beside, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -65,16 +68,26 @@ def store(
     write_folder(course.submitted(assignment, student), note, content, zone)
 
 
-def write_folder(target: Path, note: Note, content: bytes, zone: tzinfo) -> None:
+def write_folder(
+    target: Path,
+    note: Note,
+    content: bytes,
+    zone: tzinfo,
+    beside: Mapping[str, bytes] = MappingProxyType({}),
+) -> None:
     """Write the file and the note into a folder that replaces `target`.
 
-    nbgrader's own file with the time is written too, where the time can be read.
+    `beside` are the bytes of the note's other files by their paths. nbgrader's own
+    file with the time is written too, where the time can be read.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     fresh = Path(tempfile.mkdtemp(dir=target.parent, prefix=FRESH))
     try:
         if note.filename is not None:
             (fresh / note.filename).write_bytes(content)
+        for path, data in beside.items():
+            (fresh / path).parent.mkdir(exist_ok=True)
+            (fresh / path).write_bytes(data)
         if note.received is not None:
             with suppress(ValueError):
                 when = read_time(note.received, zone)
@@ -135,6 +148,7 @@ def note_in(folder: Path) -> Note | None:
         late=found.get("late") is True,
         called=tuple(each for each in called if isinstance(each, str)),
         attempt=attempt if isinstance(attempt, int) else 1,
+        beside=read_beside(found.get("beside")),
     )
 
 

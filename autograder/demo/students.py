@@ -35,7 +35,7 @@ NAMES = (
     "yara_mansour", "yuki_mori", "zofia_wozniak", "zuri_achieng",
 )
 # fmt: on
-MOST_MISTAKES = 3  # of one student
+MOST_MISTAKES = 5  # of one student
 SCHEME = "**Marking scheme"  # a model answer may end with one: no student writes it
 LOOP = """residual = 1.0
 while residual > 0:  # until it has converged
@@ -112,6 +112,10 @@ class Stories:
         cells = filter(is_answer, student_notebook(self.source).cells)
         self.stubs = {grade_id(cell): cell.source for cell in cells}
         self.written = self.model_derivations()
+        code = [
+            c.source for c in read_source(self.source).cells if c.cell_type == "code"
+        ]
+        self.trains = any(".backward()" in source for source in code)
         self.answers = {
             grade_id(cell): cell["source"]
             for cell in _notebook(self.right())["cells"]
@@ -139,8 +143,14 @@ class Stories:
             yield "right in another way", self.file, self.right(chosen)
         for chosen in self.wrong_ways():
             story = "; ".join(f"{v.name} ({v.replaces})" for v in chosen)
-            content = self.right({v.replaces: v.source for v in chosen})
-            yield story, self.file, self.brief(content) if len(chosen) > 1 else content
+            several = len(chosen) > 1
+            rest = self.stubs if several and self.trains else {}
+            wrong = {v.replaces: v.source for v in chosen}
+            content = self.right(
+                {name: stub for name, stub in rest.items() if name in self.answers}
+                | wrong
+            )
+            yield story, self.file, self.brief(content) if several else content
         yield "blank", self.file, student_version(self.source)
         yield "half finished", self.file, self.right(self.second_half_as_given())
         yield "an endless loop", self.file, self.begins_with(LOOP, -1)
@@ -160,7 +170,11 @@ class Stories:
             }
 
     def wrong_ways(self) -> Iterator[list[Variant]]:
-        """Each mutant once: one of every cell alone, the others several a student."""
+        """Each mutant once: one of every cell alone, the others several a student.
+
+        Where something is trained, who makes several mistakes leaves the rest open:
+        what a right answer does there takes seconds, and others show it.
+        """
         queues = _by_cell(self.draw.sample(self.mutants, len(self.mutants)))
         for queue in queues.values():
             yield [queue.pop()]

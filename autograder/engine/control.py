@@ -107,6 +107,11 @@ class Reader:
             del self.buffer[: HEADER.size + size]
             yield decode(data)
 
+    def forget(self) -> None:
+        """Drop what has come: whoever sent it has ended, perhaps within a frame."""
+        self._fill()
+        self.buffer.clear()
+
     def _fill(self) -> None:
         while len(self.buffer) <= MAX_FRAME and not self.ended:
             try:

@@ -1,145 +1,134 @@
-"""The run of one notebook: its cells in S, its test cells in T too, and the clock.
+"""The run of one notebook: its cells in the student process, its tests in the other.
 
 A cell that fails, never ends or ends its process is noted, and the cells after it
 still run; a new process first repeats what had run before, without that cell.
 """
 
+import copy
 import json
-from collections.abc import Mapping
-from dataclasses import asdict
-from typing import Any
 
-from autograder.engine import prepare as given
-from autograder.engine.cell_run import Run, run_of
-from autograder.engine.processes import STUDENT, TESTER, TOTAL, LostError, Pair
+from autograder.engine import prepare
+from autograder.engine.cell_run import run_of
+from autograder.engine.clock import Clock
+from autograder.engine.pair import STUDENT, TESTER, TOTAL, LostError, Pair
 from autograder.engine.receive_outputs import Collector
-from autograder.engine.spawn import Nursery, now
-from autograder.engine.test_cells import Asking
-from autograder.processes import GraderError
+from autograder.engine.request import Answer, Request, UnreadableError
+from autograder.engine.spawn import Launcher
+from autograder.engine.test_cells import GIVEN_UP, Asking
+from autograder.model import CellRun
 from autograder.static_analysis.effects import Facts
 
 SCAN_SECONDS = 20.0
-LEAST = 0.1  # seconds
-OUT_OF_TIME = Run("skipped", text="notebook")
-OUT_OF_STARTS = Run("skipped", text="kernel")
 
 
 class Notebook:
     """One notebook's run; its processes may be lost and replaced."""
 
-    def __init__(self, request: Mapping[str, Any], nursery: Nursery) -> None:
-        self.notebook = json.loads(json.dumps(request["notebook"]))
-        self.limits: dict[str, Any] = request["limits"]
-        self.nursery = nursery
-        self.pair = Pair(nursery, self.limits, request["seed"])
-        cells, tests = self.notebook["cells"], request["tests"]
-        self.cells = given.prepare(cells, tests, request["seed"])
-        self.replay: list[given.Cell] = []  # what S has run
-        self.asking = Asking(self)
+    def __init__(self, request: Request, launcher: Launcher) -> None:
+        self.notebook = copy.deepcopy(dict(request.notebook))
+        self.launcher = launcher
+        cells = self.notebook["cells"]
+        self.cells = prepare.prepare(cells, request.tests, request.seed)
+        self.clock = Clock(request.limits, sum(c.full is not None for c in self.cells))
+        self.pair = Pair(launcher, self.clock, request.seed)
+        self.replay: list[prepare.Cell] = []  # what the student process has run
+        names = prepare.names_of(tuple(request.tests.values()))
+        self.asking = Asking(self.clock, self.pair, names)
+        self.pair.repeat = {STUDENT: self.repeat, TESTER: self.asking.repeat}
         self.printed = 0
-        self.started = now()
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> Answer:
         """Run all code cells; the notebook, how each cell ended, and the judgement.
 
         Raises GraderError when the grader's own processes fail.
         """
-        runs: dict[str, Run] = {}
+        runs: dict[str, CellRun] = {}
         try:
-            self.ready()
+            self.pair.ready()
             ready_made = self.scan()
             for cell in self.cells:
                 self.asking.before(cell)
+                self.clock.turn(cell.part)
                 runs[cell.id] = self.run_cell(cell)
                 self.asking.after(cell, runs[cell.id])
             self.asking.judge()
             judged = self.asking.judged
         finally:
             self.pair.close()
-        return {
-            "notebook": json.dumps(self.notebook),
-            "runs": {name: asdict(run) for name, run in runs.items()},
-            "judged": {name: asdict(run) for name, run in judged.items()},
-            "ready_made": ready_made,
-            "seconds": now() - self.started,
-            "tier": self.nursery.tier.name,
-            "mode": self.nursery.mode,
-            "cpu": self.pair.cpu,
-        }
+        return Answer(
+            notebook=json.dumps(self.notebook),
+            runs=runs,
+            judged=judged,
+            ready_made=ready_made,
+            binds=self.binds(),
+            seconds=self.clock.passed(),
+            tier=self.launcher.tier.name,
+            mode=self.launcher.mode,
+            cpu=self.pair.cpu,
+            share=self.pair.largest,
+            starved=self.pair.starved,
+        )
 
-    # --- time and processes -----------------------------------------------------------
-
-    def left(self) -> float:
-        """The seconds that the notebook has left."""
-        return self.limits["notebook"] - (now() - self.started)
-
-    def seconds(self) -> float:
-        """The seconds that the next cell may take."""
-        return max(LEAST, min(self.limits["cell"], self.left()))
-
-    def ready(self) -> Run | None:
-        """See that S and T are there and have repeated what they had run.
-
-        None when all is ready; else how the next cell ends without being run.
-        """
-        while missing := self.pair.missing():
-            if self.left() <= 0:
-                return OUT_OF_TIME
-            if not self.pair.replace(missing):
-                return OUT_OF_STARTS
-            if STUDENT in missing:
-                self.repeat()
-            if TESTER in missing and STUDENT not in self.pair.missing():
-                self.asking.repeat()
-        return OUT_OF_TIME if self.left() <= 0 else None
+    def binds(self) -> dict[str, frozenset[str]]:
+        """What each of the student's cells binds, as far as that could be read."""
+        own = self.asking.waiting.own
+        return {name: facts.bound for name, facts in own.items() if facts}
 
     def repeat(self) -> None:
-        """Have a new S run what had run; what loses it then is left out for good."""
-        for number, cell in enumerate(self.replay):
+        """Have a new student process run what had run.
+
+        What loses it then is left out for good.
+        """
+        for cell in tuple(self.replay):
             try:
                 self.command_run(cell)
             except LostError:
-                del self.replay[number:]
+                self.replay.remove(cell)
                 return
-
-    # --- S: the student's cells -------------------------------------------------------
 
     def scan(self) -> dict[str, str]:
         """Have the student's cells read, before any of them runs.
 
         The answers that use something ready-made; what each cell does is noted.
+        Raises UnreadableError when the reader is lost: it runs where they run, and a
+        source can be made for that. Then nothing is known, which is not that nothing
+        was found.
         """
-        command = {"do": "scan", "cells": given.to_scan(self.notebook["cells"])}
+        command = {"do": "scan", "cells": prepare.to_scan(self.notebook["cells"])}
         try:
-            end = self.pair.ask(STUDENT, command, min(SCAN_SECONDS, self.left()))
+            end = self.pair.ask(STUDENT, command, min(SCAN_SECONDS, self.clock.left()))
         except LostError as error:
-            raise GraderError("the answers could not be read") from error
+            raise UnreadableError(error.ended) from error
         if end.get("ended") != "ok":
-            raise GraderError(f"the answers could not be read: {end}")
+            raise UnreadableError(end.get("ended"))
         facts = {key: Facts.from_plain(each) for key, each in end["facts"].items()}
         self.asking.waiting.own = facts
         return dict(end["found"])
 
-    def run_cell(self, cell: given.Cell) -> Run:
-        """Run a cell in S, in a new process if the last one was lost."""
-        if skipped := self.ready():
+    def run_cell(self, cell: prepare.Cell) -> CellRun:
+        """Run a cell, in a new process if the last one was lost."""
+        if self.asking.is_given_up(cell):
+            return GIVEN_UP
+        if skipped := self.pair.ready(keep=STUDENT):
             return skipped
         collector = Collector(self.room())
         before = collector.left
         try:
             run = self.command_run(cell, collector)
         except LostError as lost:
-            run = Run(lost.ended)
+            run = self.clock.explained(CellRun(lost.ended))
         else:
-            if cell.full is None:
+            if cell.full is None or run.ended != "time":
                 self.replay.append(cell)
         self.printed += before - collector.left
         cell.data["outputs"] = collector.result()
         cell.data["execution_count"] = cell.number
         return run
 
-    def command_run(self, cell: given.Cell, collector: Collector | None = None) -> Run:
-        """Have S run a cell; LostError if it is lost thereby."""
+    def command_run(
+        self, cell: prepare.Cell, collector: Collector | None = None
+    ) -> CellRun:
+        """Have the student process run a cell; LostError if it is lost thereby."""
         command = {
             "do": "run",
             "source": cell.source,
@@ -147,10 +136,11 @@ class Notebook:
             "quiet": collector is None,
             "limit": self.room(),
         }
-        end = self.pair.ask(STUDENT, command, self.seconds(), collector=collector)
-        return run_of(end)
+        seconds = self.clock.seconds()
+        end = self.pair.ask(STUDENT, command, seconds, collector=collector)
+        return self.clock.explained(run_of(end))
 
     def room(self) -> int:
         """The bytes that the next cell may print."""
-        limit = self.limits["output"]
+        limit = self.clock.limits.output
         return min(limit, max(0, TOTAL * limit - self.printed))

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
 from autograder.assignment.cells import (
@@ -14,15 +15,17 @@ from autograder.assignment.cells import (
     seeded,
 )
 from autograder.static_analysis import ready_made
+from autograder.static_analysis.names import bound, statements
 
 
 @dataclass(frozen=True)
 class Cell:
     """A code cell.
 
-    `own`: a student wrote it. `trusted`: T runs it too. `full`: the full source of a
-    test cell, else None.
-    `exercise` numbers those of them that follow each other.
+    `own`: a student wrote it. `trusted`: the test process runs it too. `full`: the full
+    source of a test cell, else None.
+    `exercise` numbers those of them that follow each other. `part` numbers the test
+    cells, each with the cells that lead to it.
     `forbidden`: the rules of an answer that is to be written by hand, else None.
     `data` is the notebook's own cell, where the outputs go.
     """
@@ -37,6 +40,7 @@ class Cell:
     exercise: int
     forbidden: dict[str, Any] | None
     data: dict[str, Any]
+    part: int = 0
 
 
 def prepare(
@@ -46,7 +50,7 @@ def prepare(
     rules = {cell["id"]: cell["rules"] for cell in to_scan(cells) if cell["answer"]}
     last: dict[str, Any] | None = None  # the rules of the answer above
     found: list[Cell] = []
-    exercise = 0
+    exercise = part = 0
     code = [cell for cell in cells if cell["cell_type"] == "code"]
     for number, cell in enumerate(code, start=1):
         last = rules.get(cell["id"], last)
@@ -63,11 +67,20 @@ def prepare(
                 trusted=is_given(cell),
                 full=full,
                 exercise=exercise,
+                part=part,
                 forbidden=last if is_answer(cell) or is_test(cell) else None,
                 data=cell,
             )
         )
+        part += full is not None
     return found
+
+
+@lru_cache(maxsize=100)  # the same in a whole class
+def names_of(tests: tuple[str, ...]) -> list[str]:
+    """The names that some test cell binds: a student is never asked for them."""
+    bodies = [statements(test) for test in tests]
+    return sorted({name for body in bodies for each in body for name in bound(each)})
 
 
 def to_scan(cells: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -78,9 +91,11 @@ def to_scan(cells: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     imported = ready_made.imported(
         "".join(cell["source"]) for cell in code if cell not in own
     )
+    until = judged_after(code, own)
     return [
         {
             "id": cell["id"],
+            "until": until[cell["id"]],
             "source": "".join(cell["source"]),
             "answer": is_answer(cell),
             "rules": asdict(ready_made.rules_of(cell, imported))
@@ -88,3 +103,25 @@ def to_scan(cells: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         }
         for cell in own
     ]
+
+
+def judged_after(
+    code: Sequence[Mapping[str, Any]], own: Sequence[Mapping[str, Any]]
+) -> dict[str, int]:
+    """Of each cell that a student wrote: how many of them run before its last test.
+
+    The tests of a cell are those that follow it before the next answer; a cell that
+    has none is looked at to the end.
+    """
+    until: dict[str, int] = {}
+    ran, open_cells, tested = 0, [], False
+    for cell in code:
+        if cell in own:
+            if tested and is_answer(cell):
+                open_cells, tested = [], False
+            open_cells.append(cell["id"])
+            ran += 1
+        elif is_test(cell):
+            tested = True
+            until |= dict.fromkeys(open_cells, ran)
+    return {cell["id"]: until.get(cell["id"], len(own)) for cell in own}

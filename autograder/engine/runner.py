@@ -1,11 +1,13 @@
 """Runs notebooks: a warm template if it works here, fresh processes otherwise."""
 
 import threading
-from collections.abc import Mapping
 from typing import Any
 
 from autograder.engine.notebook import Notebook
-from autograder.engine.spawn import FreshNursery, Nursery, WarmNursery
+from autograder.engine.request import Answer, Request
+from autograder.engine.spawn import FreshLauncher, Launcher, WarmLauncher
+from autograder.engine.turns import alone, side_by_side
+from autograder.model import Limits
 from autograder.processes import GraderError
 from autograder.sandbox import best_tier, unprotected
 
@@ -18,13 +20,7 @@ def double(x):
     return 2 * x"""
 PROBES = 2
 PROBE_TEST = "assert double(3) == 6"
-PROBE_LIMITS = {
-    "cell": 20.0,
-    "notebook": 40.0,
-    "output": 10_000,
-    "memory": 2 * 1024**3,
-    "disk": 64 * 1024**2,
-}
+PROBE_LIMITS = Limits(cell=20.0, notebook=40.0, output=10_000, disk=64 * 1024**2)
 
 
 class Runner:
@@ -38,42 +34,43 @@ class Runner:
     def __init__(self, *, fresh: bool = False, sandbox: bool = True) -> None:
         self.fresh, self.sandbox = fresh, sandbox
         self.why_fresh = "it was asked for" if fresh else ""
-        self._nurseries: dict[str, Nursery] = {}
+        self._launchers: dict[str, Launcher] = {}
         self._lock = threading.Lock()
         self._stopped = False
 
-    def run(self, request: Mapping[str, Any], seconds: float) -> dict[str, Any]:
-        """Run and judge a notebook; plain data in, plain data out.
+    def run(self, request: Request) -> Answer:
+        """Run and judge a notebook; once more, alone, if the machine starved it.
 
-        `request` has the notebook, the full tests by grade_id, the limits and the
-        seed. The answer has the run notebook, `runs` and `judged` (how each cell ended
-        in S and in T), `ready_made`, and how it was run. `seconds` is the notebook's
-        limit. Raises GraderError when the grader's own processes fail.
+        Raises GraderError when the grader's own processes fail.
         """
-        request = {**request, "limits": {**request["limits"], "notebook": seconds}}
-        nursery = self.nursery(bool(request["limits"].get("gpu")))
+        launcher = self.launcher(request.limits.gpu)
         try:
-            return Notebook(request, nursery).run()
+            with side_by_side():
+                answer = Notebook(request, launcher).run()
+            if answer.starved:
+                with alone():
+                    answer = Notebook(request, launcher).run()
+            return answer
         except GraderError:
             if self._stopped:
                 raise GraderError("the grading was stopped") from None
             raise
 
-    def nursery(self, gpu: bool = False) -> Nursery:
+    def launcher(self, gpu: bool = False) -> Launcher:
         """Where children come from; the first time, try whether forking works here."""
         with self._lock:
             if self._stopped:
                 raise GraderError("the grading was stopped")
-            if not self._nurseries:
+            if not self._launchers:
                 self._prepare()
-            return self._nurseries["fresh" if gpu or self.fresh else "warm"]
+            return self._launchers["fresh" if gpu or self.fresh else "warm"]
 
     def _prepare(self) -> None:
         tier = best_tier() if self.sandbox else unprotected()
-        self._nurseries["fresh"] = FreshNursery(tier)
+        self._launchers["fresh"] = FreshLauncher(tier)
         if self.fresh:
             return
-        self._nurseries["warm"] = warm = WarmNursery(tier)
+        self._launchers["warm"] = warm = WarmLauncher(tier)
         for _ in range(PROBES):  # a loaded machine may fail one by chance
             try:
                 probe(warm)
@@ -91,24 +88,19 @@ class Runner:
     def stop(self) -> None:
         """End every process, now; later calls of `run` fail."""
         self._stopped = True
-        for nursery in list(self._nurseries.values()):
-            nursery.stop()
+        for launcher in list(self._launchers.values()):
+            launcher.stop()
 
 
-def probe(nursery: Nursery) -> None:
+def probe(launcher: Launcher) -> None:
     """Raise GraderError unless a notebook runs and is judged in this way here."""
-    request = {
-        "notebook": {"cells": [code("answer", PROBE), code("test", PROBE_TEST)]},
-        "tests": {"test": PROBE_TEST},
-        "limits": PROBE_LIMITS,
-        "seed": 0,
-    }
-    answer = Notebook(request, nursery).run()
-    ended = {**answer["runs"], **answer["judged"]}
-    for name, run in ended.items():
-        if run["ended"] != "ok":
-            said = f"{run['name']} {run['text']}".strip() or "no word"
-            raise GraderError(f"the trial's {name} ended with {run['ended']}: {said}")
+    cells = [code("answer", PROBE), code("test", PROBE_TEST)]
+    request = Request({"cells": cells}, {"test": PROBE_TEST}, PROBE_LIMITS)
+    answer = Notebook(request, launcher).run()
+    for name, run in {**answer.runs, **answer.judged}.items():
+        if run.ended != "ok":
+            how = f"{run.name} {run.text}".strip() or "it does not say why"
+            raise GraderError(f"the trial's {name} ended with {run.ended}: {how}")
 
 
 def code(name: str, source: str) -> dict[str, Any]:

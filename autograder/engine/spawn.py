@@ -1,6 +1,6 @@
 """Where the worker gets its children from, and how it talks to them and ends them.
 
-Two nurseries: the warm one asks a template to fork; the fresh one starts a process for
+Two launchers: the warm one asks a template to fork; the fresh one starts a process for
 each child. Neither keeps anything on disk.
 """
 
@@ -11,79 +11,22 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from autograder.engine.control import Message, Reader, WireError, receive, send
+from autograder.engine.control import Message, WireError, receive, send
+from autograder.engine.handle import Child
 from autograder.processes import GraderError, environment
-from autograder.sandbox import Box, SandboxError, Tier, Watch
+from autograder.sandbox import Box, Tier
 
 TEMPLATE = "autograder.engine.child.forkserver"
 START = 90.0  # seconds for a template to import everything, on a loaded machine
-SEND = 10.0  # seconds for a child to take a command
-Birth = tuple[int, Callable[[], float]]  # a pid, and what reaps it: CPU seconds
-FAREWELL = 0.5  # seconds for a child to end by itself
+Started = tuple[int, Callable[[], float]]  # a pid, and what reaps it: CPU seconds
 # How a template and its children get memory, where the C library is glibc: in huge
 # pages, 64 MB at once, and what is freed, up to 256 MB, is used again. The kernel's
 # work for each small page is up to a tenth of the time of a notebook with large arrays.
 MALLOC = "glibc.malloc.hugetlb=1:glibc.malloc.top_pad=67108864"
 MALLOC += ":glibc.malloc.trim_threshold=268435456:glibc.malloc.mmap_threshold=33554432"
-
-
-class Child:
-    """A process that a notebook has for itself, seen from the worker.
-
-    `most` bytes are the most that is ever read from it.
-    """
-
-    def __init__(
-        self, sock: socket.socket, pid: int, most: int, reap: Callable[[], float]
-    ) -> None:
-        self.sock, self.reader, self.reap = sock, Reader(sock, most), reap
-        self.pidfd = os.pidfd_open(pid)
-        self.watch = Watch(pid)
-        self.number = 0
-        self.cpu: float | None = None  # seconds, known when it is closed
-
-    def command(self, message: Message, fds: Sequence[int] = ()) -> None:
-        """Send a command; WireError if the child does not take it."""
-        self.number += 1
-        self.sock.settimeout(SEND)
-        try:
-            send(self.sock, {"number": self.number} | message, fds)
-        except OSError as error:
-            raise WireError(f"the command was not taken: {error}") from error
-        finally:
-            self.sock.setblocking(False)
-
-    def messages(self) -> Iterator[Message]:
-        """What it has said about the present command; WireError if that is nonsense."""
-        for message in self.reader.read():
-            if message.get("number") == self.number:
-                yield message
-
-    @property
-    def gone(self) -> bool:
-        """Whether it has ended, or says nothing any more."""
-        return self.reader.ended or bool(select.select([self.pidfd], [], [], 0)[0])
-
-    def close(self) -> None:
-        """Hang up, let it end, end it if it does not, and reap it."""
-        if self.cpu is not None:
-            return
-        self.sock.close()
-        if not select.select([self.pidfd], [], [], FAREWELL)[0]:
-            self.kill()
-        os.close(self.pidfd)
-        self.cpu = self.reap()
-
-    def kill(self) -> None:
-        """End it now, with everything that it started."""
-        try:
-            self.watch.kill()
-        except SandboxError as error:
-            raise GraderError(f"a process could not be ended: {error}") from error
 
 
 def start_template(*options: str) -> tuple[subprocess.Popen, socket.socket]:
@@ -116,20 +59,20 @@ def answer(sock: socket.socket) -> Message:
     return message
 
 
-def adopt(order: Callable[[int], Birth], most: int) -> Child:
-    """Order a child with a socket of its own; `order` takes its end."""
+def connect(launch: Callable[[int], Started], most: int) -> Child:
+    """Launch a child with a socket of its own; `launch` takes its end."""
     ours, theirs = socket.socketpair()
     with theirs:
         try:
-            pid, reap = order(theirs.fileno())
+            pid, reap = launch(theirs.fileno())
         except BaseException:
             ours.close()
             raise
     return Child(ours, pid, most, reap)
 
 
-class Nursery:
-    """Gives children to notebooks; a subclass says where they come from."""
+class Launcher:
+    """Starts children for notebooks; a subclass says where they come from."""
 
     mode = ""
 
@@ -142,7 +85,7 @@ class Nursery:
         """A child for each role, sandboxed and ready; GraderError if one is not."""
         children: dict[str, Child] = {}
         try:
-            self.order_all(children, roles, seed, most)
+            self.launch_all(children, roles, seed, most)
             for child in children.values():
                 child.sock.settimeout(START)
                 answer(child.sock)
@@ -154,20 +97,20 @@ class Nursery:
             raise
         return children
 
-    def order_all(
+    def launch_all(
         self, children: dict[str, Child], roles: Mapping[str, Box], seed: int, most: int
     ) -> None:
         """Order a child for each role, into `children`."""
         for role, box in roles.items():
-            order = self.order_of(role, box, seed)
-            children[role] = adopt(lambda fd, o=order: self.order(o, fd), most)
+            order = self.order_for(role, box, seed)
+            children[role] = connect(lambda fd, o=order: self.launch(o, fd), most)
 
-    def order_of(self, role: str, box: Box, seed: int) -> Message:
+    def order_for(self, role: str, box: Box, seed: int) -> Message:
         """What a template is told about a child."""
         tier, plain = self.tier.name, box.to_json()
         return {"do": "fork", "role": role, "tier": tier, "box": plain, "seed": seed}
 
-    def order(self, order: Message, fd: int) -> Birth:
+    def launch(self, order: Message, fd: int) -> Started:
         """The pid of a new child, and what reaps it."""
         raise NotImplementedError
 
@@ -175,7 +118,7 @@ class Nursery:
         """End what it has started."""
 
 
-class WarmNursery(Nursery):
+class WarmLauncher(Launcher):
     """Forks children from one template, which is started at the first order."""
 
     mode = "warm"
@@ -186,7 +129,7 @@ class WarmNursery(Nursery):
         self.sock: socket.socket | None = None
         self.lock = threading.Lock()
 
-    def order(self, order: Message, fd: int) -> Birth:
+    def launch(self, order: Message, fd: int) -> Started:
         """Have the template fork."""
         pid = self.ask(order, [fd])["pid"]
 
@@ -227,12 +170,12 @@ class WarmNursery(Nursery):
         self.process = self.sock = None
 
 
-class FreshNursery(Nursery):
+class FreshLauncher(Launcher):
     """Starts a process for each child: for the GPU, or where forking does not work."""
 
     mode = "fresh"
 
-    def order_all(
+    def launch_all(
         self, children: dict[str, Child], roles: Mapping[str, Box], seed: int, most: int
     ) -> None:
         """Start them side by side: each takes seconds to import everything.
@@ -243,9 +186,9 @@ class FreshNursery(Nursery):
         try:
             for role, box in roles.items():
                 process, sock = started[role]
-                order = self.order_of(role, box, seed)
-                give_birth = partial(begin, process, sock, order)
-                children[role] = adopt(give_birth, most)
+                order = self.order_for(role, box, seed)
+                launch = partial(begin, process, sock, order)
+                children[role] = connect(launch, most)
         except BaseException:
             for process, _ in started.values():
                 process.kill()
@@ -259,7 +202,7 @@ class FreshNursery(Nursery):
 
 def begin(
     process: subprocess.Popen, sock: socket.socket, order: Message, fd: int
-) -> Birth:
+) -> Started:
     """Make a fresh process the child that is ordered."""
     answer(sock)
     send(sock, order, [fd])
@@ -277,12 +220,8 @@ def await_any(children: Sequence[Child], seconds: float) -> None:
     """Wait until one of them says something or ends, at most so long."""
     poll = select.poll()
     for child in children:
-        poll.register(child.pidfd, select.POLLIN)
+        for fd in child.ends():
+            poll.register(fd, select.POLLIN)
         if not child.reader.ended:
             poll.register(child.sock, select.POLLIN)
     poll.poll(max(0.0, seconds) * 1000)
-
-
-def now() -> float:
-    """Seconds on a clock that nobody sets."""
-    return time.monotonic()

@@ -1,4 +1,4 @@
-"""The test cells in T, asked of copies of S: which copy, when, and once more.
+"""The test cells, asked of copies of the student process: which copy, and when.
 
 What a test changes in the student's process is undone, because a copy answers it. Tests
 wait for later cells while these cannot change what the tests see: so one copy answers
@@ -8,29 +8,34 @@ the tests of several exercises.
 import contextlib
 import socket
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from autograder.engine.cell_run import Run, run_of
+from autograder.engine.cell_run import run_of
+from autograder.engine.clock import BACKSTOP, Clock
+from autograder.engine.pair import GRACE, STUDENT, TESTER, LostError, Pair
 from autograder.engine.prepare import Cell
-from autograder.engine.processes import GRACE, STUDENT, TESTER, LostError
-from autograder.engine.schedule import Waiting
+from autograder.engine.schedule import Waiting, needed_by
+from autograder.model import CellRun
 from autograder.processes import GraderError
 
-if TYPE_CHECKING:
-    from autograder.engine.notebook import Notebook
+GIVEN_UP = CellRun("skipped", text="exercise")
 
 
 class Asking:
-    """What T does for one notebook."""
+    """What the test process does for one notebook.
 
-    def __init__(self, notebook: "Notebook") -> None:
-        self.notebook, self.pair = notebook, notebook.pair
+    `own` are the names that some test cell binds: a student is never asked for them.
+    """
+
+    def __init__(self, clock: Clock, pair: Pair, own: list[str]) -> None:
+        self.clock, self.pair, self.own = clock, pair, own
         self.waiting = Waiting()
-        self.due: list[Cell] = []  # what T is to run next
-        self.asked: list[Cell] = []  # what T has run
-        self.fatal: set[str] = set()  # the tests that ended a T
-        self.doubted: set[str] = set()  # those to be asked again
-        self.judged: dict[str, Run] = {}
+        self.due: list[Cell] = []  # what the test process is to run next
+        self.asked: list[Cell] = []  # what it has run
+        self.fatal: set[str] = set()  # the tests that ended one
+        self.to_repeat: set[str] = set()  # those to be asked again
+        self.judged: dict[str, CellRun] = {}
+        self.given_up: list[tuple[int, frozenset[str]]] = []  # exercises, and names
 
     def before(self, cell: Cell) -> None:
         """Judge what is due if this cell could change what the tests see.
@@ -38,28 +43,51 @@ class Asking:
         Also when time may become short, and after a loss: what is lost again later has
         to be run again before anything can be asked.
         """
-        limits = self.notebook.limits
-        short = self.notebook.left() - limits["cell"] < limits["notebook"] / 2
+        limits = self.clock.limits
+        short = self.clock.unused() - limits.cell < limits.notebook / 2
         lost = self.pair.starts[STUDENT] > 1 or STUDENT in self.pair.missing()
         if self.waiting.ends_before(cell, risky=short or lost):
             self.judge()
 
-    def after(self, cell: Cell, run: Run) -> None:
-        """Take note of a cell that S has run."""
+    def after(self, cell: Cell, run: CellRun) -> None:
+        """Take note of a cell that the student process has run."""
         self.waiting.note(cell, whole=run.ended == "ok")
-        if cell.full is not None and run.ended == "time":
-            self.judged[cell.id] = run  # it is not given as much time again
+        if cell.full is not None and (run.ended == "time" or run is GIVEN_UP):
+            self.judge_as(cell, run)  # it is not given as much time again
         elif cell.full is not None or cell.trusted:
             self.due.append(cell)
 
-    def judge(self) -> None:
-        """Have T run what is due: given cells, and test cells in full.
+    def judge_as(self, cell: Cell, run: CellRun) -> None:
+        """Note how a test ended; one that was lost is the last of its exercise."""
+        self.judged[cell.id] = run
+        if run.ended in ("time", "died"):
+            self.given_up.append((cell.exercise, self.names(cell)))
 
-        Raises GraderError when a given cell fails in T.
+    def is_given_up(self, cell: Cell) -> bool:
+        """Whether a test of the same exercise, on the same names, was lost before."""
+        return cell.full is not None and any(
+            exercise == cell.exercise and names & self.names(cell)
+            for exercise, names in self.given_up
+        )
+
+    def names(self, cell: Cell) -> frozenset[str]:
+        """What a test asks for that the student's own cells bind."""
+        own = (facts.bound for facts in self.waiting.own.values() if facts)
+        return needed_by(cell.full) & frozenset().union(*own)
+
+    def judge(self) -> None:
+        """Have what is due run: given cells, and test cells in full.
+
+        Raises GraderError when a given cell fails in the test process.
         """
         self.waiting.over()
         while self.due:
-            skipped = self.notebook.ready()
+            self.clock.turn(self.due[0].part)
+            if self.is_given_up(self.due[0]):
+                cell = self.due.pop(0)
+                self.judged[cell.id] = GIVEN_UP
+                continue
+            skipped = self.pair.ready(keep=TESTER)
             if self.due[0].full is not None and not skipped:
                 self.ask(self.due)
                 continue
@@ -70,33 +98,33 @@ class Asking:
                 self.give(cell)
 
     def give(self, cell: Cell) -> None:
-        """Run a given cell in T; GraderError if it fails: it is the release's."""
+        """Run a given cell beside the tests; GraderError if it fails."""
         try:
             run = self.run_given(cell)
         except LostError as lost:
-            run = Run(lost.ended)
+            run = CellRun(lost.ended)
         if run.ended != "ok":
-            said = f"{run.name}: {run.text}" if run.name else run.ended
+            how = f"{run.name}: {run.text}" if run.name else run.ended
             raise GraderError(
-                f"the given cell '{cell.name}' stopped in the judge's process: {said}"
+                f"the given cell '{cell.name}' stopped in the judge's process: {how}"
             )
 
-    def run_given(self, cell: Cell) -> Run:
-        """Run a given cell in T; LostError if T is lost thereby."""
+    def run_given(self, cell: Cell) -> CellRun:
+        """Run a given cell beside the tests; LostError if it ends the process."""
         command = {"do": "given", "source": cell.source}
-        end = self.pair.ask(TESTER, command, self.notebook.limits["cell"])
+        end = self.pair.ask(TESTER, command, self.clock.limits.cell)
         self.asked.append(cell)
         return run_of(end)
 
     def repeat(self) -> None:
-        """Have a new T run what the last one had run: later tests may use its names."""
+        """Have a new test process run what the last one had: later tests may use it."""
         before, self.asked = self.asked, []
         judged = dict(self.judged)
         for cell in before:
             try:
                 if cell.full is None:
                     self.run_given(cell)
-                else:
+                elif judged[cell.id].ended in ("ok", "error"):
                     self.ask([cell])
             except LostError:
                 break
@@ -105,7 +133,7 @@ class Asking:
         self.judged |= judged
 
     def ask(self, due: list[Cell]) -> None:
-        """Have T run what is due against one copy of S, until a test spoils the copy.
+        """Have what is due run against one copy, until a test spoils the copy.
 
         A test that breaks the copy after those of another exercise is not judged yet:
         what they have left behind may be to blame. It is the next copy's first one.
@@ -124,45 +152,51 @@ class Asking:
                     self.give(cell)
                     due.remove(cell)
                     continue
-                run, spoiled = self.ask_one(cell, cell is tests[-1], fds)
+                if self.is_given_up(cell):
+                    break
+                last = cell is tests[-1] or self.pair.starts[TESTER] > 1
+                run, spoiled = self.ask_one(cell, last, fds)
                 if spoiled and run.ended != "time" and served - {cell.exercise}:
-                    self.doubted.add(cell.id)
+                    self.to_repeat.add(cell.id)
                     break
                 due.remove(cell)
-                self.judged[cell.id] = run
+                self.judge_as(cell, run)
                 if cell.id not in self.fatal:
                     self.asked.append(cell)
                 served.add(cell.exercise)
                 fds = []
-                if spoiled or cell is tests[-1] or self.notebook.left() <= 0:
+                if spoiled or last or self.clock.left() <= 0:
                     break
         self.take_back()
 
-    def ask_one(self, cell: Cell, last: bool, fds: list[int]) -> tuple[Run, bool]:
-        """Have T run one test; how it ended, and whether the copy is spoiled."""
-        again = cell.id in self.doubted - self.fatal  # a new T has not begun it
-        self.doubted.discard(cell.id)
+    def ask_one(self, cell: Cell, last: bool, fds: list[int]) -> tuple[CellRun, bool]:
+        """Have one test run; how it ended, and whether the copy is spoiled."""
+        again = cell.id in self.to_repeat - self.fatal  # a new process has not begun it
+        self.to_repeat.discard(cell.id)
         self.fatal.discard(cell.id)
+        self.clock.turn(cell.part)
+        seconds = self.clock.seconds()
         command = {"do": "test", "source": cell.full, "last": last, "again": again}
+        command["patience"] = BACKSTOP * (seconds + GRACE)
+        command["own"] = self.own
         try:
-            end = self.pair.ask(TESTER, command, self.notebook.seconds(), fds=fds)
+            end = self.pair.ask(TESTER, command, seconds, fds=fds)
         except LostError as lost:
             self.fatal.add(cell.id)
-            return Run(lost.ended), True
-        return run_of(end), bool(end.get("spoiled"))
+            return self.clock.explained(CellRun(lost.ended)), True
+        return self.clock.explained(run_of(end)), end.get("spoiled") is not False
 
     def lend(self, sock: socket.socket, rules: Sequence[Any]) -> None:
-        """Have S answer as many tests, with these rules, at this socket.
+        """Have the student process answer as many tests, with these rules.
 
-        If it is lost, T will notice.
+        If it is lost, the test process will notice.
         """
-        seconds = len(rules) * (self.notebook.seconds() + GRACE)  # if it lends no copy
         command = {"do": "lend", "forbidden": list(rules)}
         with contextlib.suppress(LostError):
-            self.pair.tell(STUDENT, command, seconds, [sock.fileno()])
+            self.pair.tell(STUDENT, command, [sock.fileno()])
         sock.close()
 
     def take_back(self) -> None:
-        """Have S end its part of the tests; it is killed if it does not."""
+        """Have the student process end the copy; it is killed if it does not."""
         with contextlib.suppress(LostError):
             self.pair.ask(STUDENT, {"do": "take back"}, GRACE)

@@ -2,24 +2,21 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from autograder.course import attempts
 from autograder.course.late import earlier, late_in
 from autograder.course.settings import Settings
+from autograder.grade.grading import Grading
 from autograder.grade.workers.task import Task, Workforce, read_result
 from autograder.judge.judge import result_key
 from autograder.model import Outcome, Result
-
-if TYPE_CHECKING:
-    from autograder.grade.grade import Grading
 
 Work = Callable[[int], Workforce]
 Attempt = tuple[str, int, Path, Task]
 
 
 def place_attempts(
-    grading: "Grading", students: Sequence[str], rules: Settings, work: Work
+    grading: Grading, students: Sequence[str], rules: Settings, work: Work
 ) -> None:
     """Put the attempt that counts of each student into submitted/.
 
@@ -47,7 +44,7 @@ def place_attempts(
 
 
 def judge_attempts(
-    grading: "Grading", several: dict[str, dict[int, Path]], work: Work
+    grading: Grading, several: dict[str, dict[int, Path]], work: Work
 ) -> None:
     """Judge the attempts that today's tests have not seen; keep each result by it."""
     todo: dict[int, Path] = {}
@@ -78,7 +75,7 @@ def read_attempt(folder: Path) -> Result | None:
     return None if found.outcome is Outcome.FAILED else found
 
 
-def score(grading: "Grading", rules: Settings, student: str, folder: Path) -> float:
+def score(grading: Grading, rules: Settings, student: str, folder: Path) -> float:
     """What the tests gave for an attempt, less what lateness costs.
 
     Below 0 for one that could not be graded. What a person reads counts for none.

@@ -1,33 +1,27 @@
 """Grade a class: only what is new or changed, on several workers, safe to interrupt."""
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tqdm import tqdm
-
 from autograder.assignment.cache import released_exam
-from autograder.assignment.exam import Exam
-from autograder.assignment.per_student import seed_for
-from autograder.collect.collect import read_submission
 from autograder.course.folder import Course, alone, write_whole
-from autograder.course.gradebook import entered, holds
+from autograder.course.gradebook import holds
 from autograder.course.late import enter_penalties
 from autograder.course.settings import NAME as COURSE_FILE
 from autograder.course.settings import settings
 from autograder.course.submitted import recover
 from autograder.grade.best_attempt import place_attempts
-from autograder.grade.record import record
+from autograder.grade.grading import Grading
+from autograder.grade.recorder import Recorder, patiently
 from autograder.grade.workers.dask import ClusterWorkers
 from autograder.grade.workers.local import LocalWorkers
-from autograder.grade.workers.task import Task, Workforce, read_result
-from autograder.judge.judge import result_key
-from autograder.judge.read_file import one_line
-from autograder.model import CourseError, Limits, Outcome, Result
+from autograder.grade.workers.task import Workforce
+from autograder.model import CourseError, Limits, Result
 
 if TYPE_CHECKING:
     from nbgrader.api import Gradebook
@@ -74,13 +68,16 @@ def grade_class(
         place_attempts(grading, wanted, rules, work)
         kept = {} if force else grading.unchanged(wanted)
         todo = [student for student in wanted if student not in kept]
-        unentered = sorted(set(kept) - entered(course, assignment))
+        unentered = grading.not_entered(kept)
         penalties = Penalties(course, assignment)
         if todo or unentered or not penalties.entered():
             workforce = work(len(todo))
             with course.gradebook() as gradebook, penalties.renewed(gradebook):
-                kept |= grading.enter(unentered, gradebook)
-                kept |= grading.run(todo, gradebook, workforce, progress)
+                recorder = Recorder(course, exam, gradebook, grading.received)
+                finished = {student: kept[student] for student in unentered}
+                kept |= grading.enter(finished, recorder)
+                kept |= grading.run(todo, recorder, workforce, progress)
+                recorder.finish()
     return [kept[student] for student in wanted]
 
 
@@ -100,90 +97,6 @@ def collected(course: Course, assignment: str, students: Sequence[str]) -> list[
             f"{assignment} is not in the gradebook {course.url}: release it again."
         )
     return sorted(set(students) or known)
-
-
-@dataclass(frozen=True)
-class Grading:
-    """One run over a class. The workers judge; this, in the parent, alone writes."""
-
-    course: Course
-    exam: Exam
-    limits: Limits
-    seed: int
-    unsandboxed: bool = False
-
-    def task(self, student: str, folder: Path | None = None) -> Task:
-        """What a student handed in, to be graded; `folder` is that of an attempt."""
-        name = self.exam.assignment
-        submission, note = read_submission(self.course, name, student, folder)
-        seed = seed_for(self.course, self.exam, student, self.seed)
-        return Task(submission, note, seed, self.limits, self.unsandboxed)
-
-    def unchanged(self, students: Iterable[str]) -> dict[str, Result]:
-        """The results that stand: same content, tests and seed, and not failed."""
-        kept = {}
-        for student in students:
-            done = self.course.result(self.exam.assignment, student)
-            if done is None or done.outcome == Outcome.FAILED:
-                continue
-            task = self.task(student)
-            if done.ran_out is not None and done.ran_out != asdict(self.limits):
-                continue  # with other limits it may end otherwise
-            if done.key == result_key(task.submission, self.exam, task.seed):
-                kept[student] = done
-        return kept
-
-    def enter(
-        self, students: Iterable[str], gradebook: "Gradebook"
-    ) -> dict[str, Result]:
-        """Record finished grades that a new gradebook does not hold yet."""
-        results = {}
-        for student in students:
-            done = self.course.result(self.exam.assignment, student)
-            received = self.task(student).submission.received
-            results[student] = self.keep(done, gradebook, received)
-        return results
-
-    def run(
-        self,
-        students: Sequence[str],
-        gradebook: "Gradebook",
-        workforce: Workforce,
-        progress: bool,
-    ) -> dict[str, Result]:
-        """Grade these students, and record each grade as it comes."""
-        results = {}
-        if students:
-            with workforce, bar(len(students), progress) as shown:
-                for task, answer in workforce.results(map(self.task, students)):
-                    result = read_result(task, answer, self.exam)
-                    kept = self.keep(result, gradebook, task.submission.received)
-                    results[result.student] = kept
-                    shown.update()
-        return results
-
-    def keep(
-        self, result: Result, gradebook: "Gradebook", received: str | None
-    ) -> Result:
-        """Record a result, and return it.
-
-        If that fails, the journal says so, and the next run tries again.
-        """
-        from sqlalchemy.exc import InterfaceError, OperationalError
-
-        try:
-            record(self.course, self.exam, result, gradebook, received)
-        except (OperationalError, InterfaceError):
-            # The gradebook is away: no fault of this submission. Its
-            # entry in the journal stays as it was, and the next run grades it.
-            gradebook.db.rollback()
-            raise
-        except Exception as error:
-            gradebook.db.rollback()
-            reason = one_line(f"The grade could not be recorded: {error}")
-            result = replace(result, outcome=Outcome.FAILED, reason=reason)
-            self.course.write_result(result)
-        return result
 
 
 @dataclass(frozen=True)
@@ -220,11 +133,7 @@ class Penalties:
         self.path.unlink(missing_ok=True)
         yield
         rules = self.rules()
-        enter_penalties(self.course, self.assignment, gradebook)
+        patiently(
+            lambda: enter_penalties(self.course, self.assignment, gradebook), gradebook
+        )
         write_whole(self.path, rules)
-
-
-def bar(total: int, progress: bool) -> tqdm:
-    """A bar with an estimate of what is left, where a person looks at it."""
-    hidden = None if progress else True
-    return tqdm(desc="Grading", total=total, unit="notebook", disable=hidden)

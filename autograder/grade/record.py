@@ -5,22 +5,20 @@ then the notebook for formgrader, last the journal. What is not in the journal i
 again, and writes the same.
 """
 
-import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from autograder.assignment.cells import (
-    grade_id,
-    handed_out_mark,
-    is_added,
-    is_answer,
-    is_manual,
-    points,
-)
+from autograder.assignment.cells import grade_id, is_answer, is_manual
 from autograder.assignment.exam import Exam
+from autograder.assignment.written import answers, blank_answers
+from autograder.collect.read_back import documents_before, handed_beside
+from autograder.course.beside import beside_key
 from autograder.course.folder import Course, write_whole
+from autograder.grade.beside_cell import beside_cell
 from autograder.grade.formgrader_copy import for_formgrader
 from autograder.model import CellResult, Outcome, Result
 
@@ -37,20 +35,28 @@ def record(
     result: Result,
     gradebook: "Gradebook",
     received: str | None = None,
-) -> None:
-    """Put one result in the gradebook, in autograded/ and in the journal.
+) -> Result:
+    """Put one result in the gradebook, in autograded/ and in the journal; return it.
 
     A score that a person gave is kept; it is flagged for another look when the answer
     under it changed. A submission that the grader failed on gets no score at all.
     `received` is the time from the LMS; without it the gradebook holds none.
     """
     earlier = course.result(result.assignment, result.student)
-    enter_scores(exam, result, earlier, gradebook, received)
+    folder = course.submitted(result.assignment, result.student)
+    files = handed_beside(course, result.assignment, result.student)
+    result = replace(result, beside=beside_key(files))
+    before = documents_before(course, result.assignment, result.student)
+    document = bool(before) or any(file.is_document for file in files)
+    enter_scores(exam, result, earlier, gradebook, received, document=document)
     path = course.autograded(result.assignment, result.student)
-    write_whole(path, for_formgrader(exam, result))
+    shown = for_formgrader(exam, result, beside_cell((*files, *before), folder))
+    write_whole(path, shown)
     if received:
         write_whole(path.with_name("timestamp.txt"), f"{received}\n".encode())
     course.write_result(result)
+    course.pending_path(result.assignment, result.student).unlink(missing_ok=True)
+    return result
 
 
 def enter_scores(
@@ -59,16 +65,24 @@ def enter_scores(
     earlier: Result | None,
     gradebook: "Gradebook",
     received: str | None,
+    *,
+    document: bool = False,
 ) -> None:
-    """Write the scores and comments of one submission, in one transaction."""
+    """Write the scores and comments of one submission, in one transaction.
+
+    With a `document` beside the notebook, or beside an earlier attempt's, no written
+    answer is blank: it may be in that.
+    """
     with one_transaction(gradebook):
         notebook = submitted_notebook(result, gradebook, received)
-        new, old = answers(result), answers(earlier)
-        blank = blank_answers(exam, result)
+        new, old = answers(result.notebook), answers(earlier and earlier.notebook)
+        files_changed = earlier is not None and earlier.beside != result.beside
+        blank = blank_answers(exam, result.notebook, beside=document)
         grades = by_name(gradebook, "Grade", notebook)
         for cell in result.cells:
             name = cell.grade_id
             changed = earlier is not None and new.get(name) != old.get(name)
+            changed = changed or files_changed
             blanked = name in blank
             enter_grade(grades[name], result, cell, changed=changed, blank=blanked)
         if result.outcome == Outcome.FAILED:
@@ -85,10 +99,13 @@ def one_transaction(gradebook: "Gradebook") -> Iterator[None]:
     """Let all that nbgrader writes count together, or not at all.
 
     Its functions commit one by one: a kill between two would leave a submission with
-    no scores. Here they only flush, and the block commits.
+    no scores. Here they only flush, and the block commits. What goes wrong is raised:
+    nbgrader need not write pages about it.
     """
     session = gradebook.db()
     session.commit = session.flush
+    log = logging.getLogger("tornado.application")
+    before, log.disabled = log.disabled, True
     try:
         yield
         del session.commit
@@ -98,6 +115,7 @@ def one_transaction(gradebook: "Gradebook") -> Iterator[None]:
         raise
     finally:
         vars(session).pop("commit", None)
+        log.disabled = before
 
 
 def submitted_notebook(
@@ -167,66 +185,3 @@ def enter_comment(comment: "Comment", *, blank: bool, look: bool) -> None:
 def must_look(grade: "Grade") -> bool:
     """Whether a score given by hand waits for another look."""
     return grade.manual_score is not None and grade.needs_manual_grade
-
-
-def answers(result: Result | None) -> dict[str, str]:
-    """The sources of a submission's named cells, with what was pasted into them."""
-    if result is None or result.notebook is None:
-        return {}
-    return {
-        grade_id(cell): json.dumps(["".join(cell["source"]), cell.get("attachments")])
-        for cell in json.loads(result.notebook)["cells"]
-        if grade_id(cell)
-    }
-
-
-def blank_answers(exam: Exam, result: Result, *, beside: bool = False) -> set[str]:
-    """The answer cells for which their author wrote nothing.
-
-    Such a cell is as it was handed out, today or before, or empty. One that a person
-    grades is blank only when nothing of the student's stands between its graded
-    neighbours either, and no document was handed in `beside` the notebook.
-    """
-    written, near = answers(result), own_cells_near(exam, result)
-    blank = set()
-    for cell in filter(is_answer, exam.cells):
-        name = grade_id(cell)
-        source, pasted = json.loads(written.get(name, '["", null]'))
-        found = cell | {"source": source}
-        untouched = source.strip() in ("", cell["source"].strip())
-        if pasted or not (untouched or handed_out_mark(found) in exam.handed_out):
-            continue
-        prose = cell["cell_type"] != "code"
-        if is_manual(cell) and (name in near or (beside and prose)):
-            continue
-        blank.add(name)
-    return blank
-
-
-def own_cells_near(exam: Exam, result: Result) -> set[str]:
-    """The cells graded by hand next to which the student wrote in cells of their own.
-
-    Text counts up to the next cell with points, code up to the next answer: a student
-    who tries something out under another exercise has not answered this one.
-    """
-    if result.notebook is None:
-        return set()
-    found: set[str] = set()
-    text = code = False  # the student's own, since the last cell that ends such a run
-    last_text = last_code = None  # the hand-graded cell that stands before
-    for cell in json.loads(result.notebook)["cells"]:
-        if is_added(cell):
-            own_text = cell["cell_type"] != "code"
-            if handed_out_mark(cell) in exam.handed_out:
-                continue
-            text, code = text or own_text, code or not own_text
-            found |= {last_text} if own_text else {last_code}
-            continue
-        name = grade_id(cell) if is_manual(cell) else None
-        if points(cell) is not None or is_answer(cell):
-            found |= {name} if code else set()
-            last_code, code = name, False
-        if points(cell) is not None:
-            found |= {name} if text else set()
-            last_text, text = name, False
-    return found - {None}

@@ -7,12 +7,11 @@ The engine runs the notebook in one process and the tests in another (see
 import json
 import time
 from contextlib import closing
-from dataclasses import asdict
 from hashlib import sha256
-from typing import Any
 
 from autograder.assignment.cells import cell_titles, grade_id, is_manual, points
 from autograder.assignment.exam import Exam
+from autograder.engine.request import Answer, Request, UnreadableError
 from autograder.engine.runner import Runner
 from autograder.judge.read_file import RefusedError, one_line
 from autograder.judge.rebuild import Rebuilt, intake
@@ -22,6 +21,10 @@ from autograder.processes import GraderError
 
 JUDGE = "engine 2"  # grades by another judge are graded again
 ATTEMPTS = 2
+UNREADABLE = (
+    "The code in this notebook cannot be read before it runs: a cell is too long or "
+    "too deeply nested. Hand it in again with code in its cells, and no data."
+)
 
 
 def result_key(submission: Submission, exam: Exam, seed: int = 0) -> str:
@@ -46,7 +49,7 @@ def judge_submission(
         with closing(Runner()) as runner:
             return judge_submission(submission, exam, limits, seed, runner)
     limits = limits or Limits()
-    problem = ""
+    problem, unread = "", 0
     for _ in range(ATTEMPTS):
         try:
             rebuilt = intake(submission, exam)
@@ -57,13 +60,18 @@ def judge_submission(
             graded = {"outcome": Outcome.INVALID, "reason": str(refusal)}
             graded["cells"] = no_points(exam)
             break
+        except UnreadableError:  # by chance, perhaps: the machine may have ended it
+            unread += 1
+            problem = UNREADABLE
         except GraderError as error:
             problem = str(error)
         except Exception as error:  # a bug of the grader is no student's fault
             problem = f"{type(error).__name__}: {error}"
     else:
-        graded = {"outcome": Outcome.FAILED, "cells": no_points(exam)}
-        graded["reason"] = one_line(f"The grader failed twice: {problem}")
+        outcome = Outcome.INVALID if unread == ATTEMPTS else Outcome.FAILED
+        graded = {"outcome": outcome, "cells": no_points(exam)}
+        twice = f"The grader failed twice: {problem}"
+        graded["reason"] = UNREADABLE if unread == ATTEMPTS else one_line(twice)
     return Result(
         student=submission.student,
         assignment=submission.assignment,
@@ -93,15 +101,9 @@ def refused(submission: Submission, exam: Exam, reason: str, seed: int = 0) -> R
 
 def execute(
     rebuilt: Rebuilt, exam: Exam, limits: Limits, seed: int, runner: Runner
-) -> dict[str, Any]:
-    """Run a rebuilt notebook in a process of its own; GraderError if that fails."""
-    request = {
-        "notebook": json.loads(rebuilt.notebook),
-        "tests": dict(exam.tests),
-        "limits": asdict(limits),
-        "seed": seed,
-    }
-    return runner.run(request, limits.notebook)
+) -> Answer:
+    """Run a rebuilt notebook in processes of its own; GraderError if that fails."""
+    return runner.run(Request(json.loads(rebuilt.notebook), exam.tests, limits, seed))
 
 
 def no_points(exam: Exam) -> tuple[CellResult, ...]:

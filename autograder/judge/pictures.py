@@ -9,37 +9,21 @@ and encoded again where it is large or of a form that not every page shows.
 import base64
 import binascii
 import re
-import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from io import BytesIO
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-if TYPE_CHECKING:
-    from PIL import Image
+from autograder.judge.decode import FORMS, KEPT, Decoder
 
-# What a person may paste into a written answer; no SVG, which can hold scripts.
-FORMS = {
-    "image/png": "PNG",
-    "image/jpeg": "JPEG",
-    "image/jpg": "JPEG",
-    "image/gif": "GIF",
-    "image/webp": "WEBP",
-    "image/bmp": "BMP",
-    "image/tiff": "TIFF",
-}
-KEPT = {"PNG": "image/png", "JPEG": "image/jpeg", "GIF": "image/gif"}
 MAX_PICTURES = 20  # of one cell
 MAX_BASE64 = 30_000_000  # characters of one picture
-SMALL = 400_000  # bytes; a larger picture is encoded again
-SIDE = 2_000  # pixels; handwriting on a photographed page stays legible
-MAX_PIXELS = 120_000_000
-URI = re.compile(r"data:(image/[\w.+-]{1,20});base64,([A-Za-z0-9+/=]+)")
+# Each part takes what it can and gives nothing back: a text made for it would otherwise
+# have it try every way to divide thousands of characters.
+URI = re.compile(r"data:(image/[\w.+-]{1,20});base64,([A-Za-z0-9+/=]++)")
 TAG = re.compile(
-    r"<img\b[^>]{0,200}?\bsrc\s*=\s*[\"']?"
-    r"(data:image/[\w.+-]{1,20};base64,[A-Za-z0-9+/=]+|attachment:[^\"'>]{1,200})"
-    r"[\"']?[^>]{0,200}>",
+    r"<img\b(?>[^<>]{0,200}?\bsrc\s{0,9}=\s{0,9}[\"']?"
+    r"(data:image/[\w.+-]{1,20};base64,[A-Za-z0-9+/=]++|attachment:[^\"'<>]{1,200}+))"
+    r"[^<>]{0,200}+>",
     re.IGNORECASE,
 )
 BASE64 = re.compile(r"[A-Za-z0-9+/=\s]*")
@@ -53,6 +37,7 @@ class Pictures:
     `attachments` is nbformat's: name → kind → base64.
     """
 
+    decoder: Decoder
     attachments: Attachments = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
@@ -69,7 +54,7 @@ class Pictures:
             )
             return None
         try:
-            form, content = presentable(data, FORMS[kind])
+            form, content = presentable(data, FORMS[kind], self.decoder)
         except ValueError as error:
             self.problems.append(f"{called} cannot be shown: {error}.")
             return None
@@ -79,7 +64,7 @@ class Pictures:
         return plain
 
 
-def presentable(data: str, form: str) -> tuple[str, bytes]:
+def presentable(data: str, form: str, decoder: Decoder) -> tuple[str, bytes]:
     """A picture's form and bytes as every page shows them; ValueError says why not.
 
     `data` is base64. A small PNG, JPEG or GIF stays as it is.
@@ -90,55 +75,17 @@ def presentable(data: str, form: str) -> tuple[str, bytes]:
         content = base64.b64decode(data, validate=False)
     except binascii.Error:
         raise ValueError("its data are damaged") from None
-    return shrunk(content, form)
+    return decoder.shrunk(content, form)
 
 
-def shrunk(content: bytes, form: str | None = None) -> tuple[str, bytes]:
-    """The same for a file's bytes; `form` None finds the form by itself."""
-    from PIL import Image  # most notebooks hold no picture
-
-    forms = [form] if form else sorted(set(FORMS.values()))
-    try:
-        with (
-            warnings.catch_warnings(action="ignore"),  # of a large or odd picture
-            Image.open(BytesIO(content), formats=forms) as image,
-        ):
-            return encoded(image, content)
-    except ValueError:
-        raise
-    except Exception:
-        # Pillow's decoders raise all kinds of errors on damaged bytes.
-        raise ValueError("it is no picture that can be read") from None
-
-
-def encoded(image: "Image.Image", content: bytes) -> tuple[str, bytes]:
-    """An opened picture, upright, with at most SIDE pixels a side."""
-    from PIL import Image, ImageOps
-
-    if image.width * image.height > MAX_PIXELS:
-        raise ValueError(f"it has more than {MAX_PIXELS // 10**6} million pixels")
-    form = "JPEG" if image.format == "MPO" else image.format
-    image.draft("RGB", (SIDE, SIDE))  # a JPEG is decoded at a fraction of its size
-    image.load()
-    turned = image.getexif().get(0x0112, 1) != 1
-    if form in KEPT and len(content) <= SMALL and not turned:
-        return form, content
-    upright = ImageOps.exif_transpose(image)
-    upright.thumbnail((SIDE, SIDE))
-    if upright.mode not in ("RGB", "L"):
-        ground = Image.new("RGBA", upright.size, "white")
-        upright = Image.alpha_composite(ground, upright.convert("RGBA")).convert("RGB")
-    buffer = BytesIO()
-    upright.save(buffer, "JPEG", quality=85)
-    return "JPEG", buffer.getvalue()
-
-
-def taken_out(source: str, attachments: object) -> tuple[str, Attachments, list[str]]:
+def taken_out(
+    source: str, attachments: object, decoder: Decoder
+) -> tuple[str, Attachments, list[str]]:
     """A text that refers to its pictures by attachment, the pictures, the problems.
 
     A picture that the text does not refer to is put at its end.
     """
-    pictures = Pictures()
+    pictures = Pictures(decoder)
     source = TAG.sub(lambda found: f"![]({found[1]})", source)
 
     def named(found: re.Match[str]) -> str:

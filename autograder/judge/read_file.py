@@ -7,6 +7,7 @@ from pathlib import PurePath
 from typing import Any
 
 from autograder.assignment.exam import Exam
+from autograder.judge.decode import Decoder
 from autograder.judge.pictures import taken_out
 from autograder.model import Submission
 
@@ -39,7 +40,8 @@ def read_cells(
     text = decode(submission, repairs)
     notebook = as_format_4(parse(text, submission.filename), repairs)
     given = {cell["source"].strip() for cell in exam.cells}
-    cells = [plain_cell(cell, given, repairs) for cell in notebook]
+    with Decoder() as decoder:
+        cells = [plain_cell(cell, given, repairs, decoder) for cell in notebook]
     kept = [cell for cell in cells if cell is not None]
     if len(kept) < len(cells):
         repairs.append(f"{len(cells) - len(kept)} damaged cells could not be read.")
@@ -139,7 +141,8 @@ def converted(notebook: dict[str, Any], repairs: list[str]) -> dict[str, Any]:
 
     version = one_line(str(notebook.get("nbformat"))[:20])
     try:
-        made = nbformat.convert(nbformat.from_dict(notebook), 4)
+        # On the disk the sources are lists of lines: the format's reader joins them.
+        made = nbformat.convert(nbformat.reader.reads(json.dumps(notebook)), 4)
         cells = made["cells"]
     except Exception:
         raise RefusedError(
@@ -151,7 +154,7 @@ def converted(notebook: dict[str, Any], repairs: list[str]) -> dict[str, Any]:
 
 
 def plain_cell(
-    cell: Any, given: Container[str], repairs: list[str]
+    cell: Any, given: Container[str], repairs: list[str], decoder: Decoder
 ) -> dict[str, Any] | None:
     """A cell with exactly the fields that are used; None when it is no cell.
 
@@ -168,7 +171,8 @@ def plain_cell(
     source, attachments = clean(source, repairs), {}
     if cell["cell_type"] != "code":
         if source.strip() not in given:
-            source, attachments, problems = taken_out(source, cell.get("attachments"))
+            attached = cell.get("attachments")
+            source, attachments, problems = taken_out(source, attached, decoder)
             repairs += problems
         source = cut(source, repairs)
     if len(source) > MAX_SOURCE:

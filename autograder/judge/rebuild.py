@@ -24,6 +24,7 @@ from autograder.assignment.cells import (
 )
 from autograder.assignment.exam import Exam
 from autograder.assignment.per_student import differ_by_number
+from autograder.judge.own_words import added_lines, added_words
 from autograder.judge.read_file import RefusedError, one_line, read_cells
 from autograder.model import Submission
 
@@ -177,7 +178,8 @@ def place_given(
 
     An edited copy of given code runs after the original (a student adds an import);
     what was typed into a given text is kept below it (an answer under its question);
-    an edited test never runs. A copy of an earlier release is no edit.
+    an edited test never runs, but its new comments are kept likewise. A copy of an
+    earlier release is no edit.
     """
     name, text = describe(original), same(original["source"])
     copies = [cell for ours, cell in block if ours]
@@ -191,7 +193,10 @@ def place_given(
         changed = [c for c in changed if not differ_by_number(same(c["source"]), text)]
         runs = False
     prose = original["cell_type"] == "markdown"
-    typed = [written for cell in changed if prose and (written := added(cell, text))]
+    typed = []
+    for cell in [] if runs else changed:
+        own = (added_lines if prose else added_words)(same(cell["source"]), text)
+        typed += [cell | {"cell_type": "markdown", "source": own}] if own else []
     if not copies:
         repairs.append(f"{name} was deleted; it was put back.")
     elif changed and runs:
@@ -203,17 +208,6 @@ def place_given(
     kept = [cell for cell in changed if runs and cell["cell_type"] == "code"]
     after = [cell for ours, cell in block if not ours or cell in kept]
     return [], dict(original), [*typed, *after]
-
-
-def added(copy: Cell, text: str) -> Cell | None:
-    """What a student wrote in a given text, as a cell; None for nothing.
-
-    A line that was changed is kept whole. Pictures are the student's.
-    """
-    known = {line.strip() for line in text.split("\n")}
-    lines = same(copy["source"]).split("\n")
-    own = "\n".join(line for line in lines if line.strip() not in known - {""})
-    return copy | {"source": own.strip()} if own.strip() else None
 
 
 def was_handed_out(cell: Cell, exam: Exam) -> bool:

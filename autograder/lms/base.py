@@ -9,16 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import ClassVar, Protocol
 
 from autograder.archives import Found, archive_suffix, printable
 from autograder.model import CourseError
 from autograder.tables import Table
 
-if TYPE_CHECKING:
-    from autograder.results.scores import Scored
-
 TYPED = "text was typed into the LMS; no file was handed in"
+UNREAD = ", not all read by a person yet"  # after the points of an exercise
 NOTHING = ("", "-")
 
 
@@ -47,7 +45,8 @@ class Handed:
 
     `lms_id` is the student's number in the LMS; `problem` says why there is no file.
     A `stray` is no student's: it is told, and not collected. `received` is the time
-    where the download itself holds it.
+    where the download itself holds it. `typed` is text that was typed into the LMS: it
+    is kept, and not graded.
     """
 
     name: str
@@ -57,6 +56,7 @@ class Handed:
     problem: str | None = None
     stray: bool = False
     received: str | None = None
+    typed: Callable[[], list[Found]] = list
 
 
 class Downloads(Protocol):
@@ -97,8 +97,8 @@ class Person:
 
     `student` is the id in the gradebook, `lms_id` the number in the LMS, `others` what
     else the student may be called by. `received` is the LMS's own text for the time.
-    `draft`: the student has not handed in yet. `group` is the name of the team. `said`
-    is what else the LMS tells about the date.
+    `draft`: the student has not handed in yet. `group` is the name of the team.
+    `extension` is what else the LMS tells about the date.
     """
 
     row: int
@@ -109,7 +109,7 @@ class Person:
     received: str | None = None
     draft: bool = False
     group: str | None = None
-    said: str | None = None
+    extension: str | None = None
 
     @property
     def called(self) -> tuple[str, ...]:
@@ -219,6 +219,17 @@ def bare(name: str) -> str:
 
 
 @dataclass(frozen=True)
+class Words:
+    """What a student is told beside the score: plain lines.
+
+    A line on an exercise begins with its title, one of `titles`.
+    """
+
+    titles: tuple[str, ...]
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Target:
     """The column of a class list that takes the scores, and what it holds at most."""
 
@@ -231,8 +242,8 @@ class Target:
         """Why the LMS takes no score of this student; None when it does."""
         return None
 
-    def comment(self, person: Person, scored: "Scored") -> dict[tuple[int, int], str]:
-        """Words for the student, where the list has a place for them."""
+    def comment(self, person: Person, words: Words) -> dict[tuple[int, int], str]:
+        """The cells with words for a student, where the list has a place for them."""
         return {}
 
     def columns(self) -> list[int]:

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from autograder.course.folder import begins_as
 from autograder.lms.base import (
     TYPED,
     Handed,
@@ -89,7 +90,8 @@ class CanvasDownloads:
         number = match["id"] or match["anon"]
         name = match["name"] or number
         if match["typed"]:
-            return Handed(name, list, number, late, TYPED)
+            text = renamed(top, f"{match['typed'].lower()}.html")
+            return Handed(name, list, number, late, TYPED, typed=text)
         return Handed(name, renamed(top, match["file"]), number, late)
 
 
@@ -106,10 +108,10 @@ class CanvasRoster(Roster):
             return None
         login = table.cell(row, table.column("SIS Login ID"))
         sis = table.cell(row, table.column("SIS User ID"))
-        given = table.cell(row, table.column("FirstName"))
+        first_name = table.cell(row, table.column("FirstName"))
         others = tuple(text for text in (login, sis) if text)
         return Person(
-            row, usable(login or sis or number), number, f"{first}{given}", others
+            row, usable(login or sis or number), number, f"{first}{first_name}", others
         )
 
 
@@ -136,10 +138,10 @@ def canvas_target(roster: Roster, assignment: str, column: str | None) -> Canvas
     place = canvas_column(roster, assignment, column)
     rows = range(1, len(table.rows))
     points = [r for r in rows if table.cell(r, 0).startswith("Points Possible")]
-    said = table.cell(points[0], place) if points else ""
-    if said.casefold() == READ_ONLY:
+    maximum = table.cell(points[0], place) if points else ""
+    if maximum.casefold() == READ_ONLY:
         raise CourseError(f"{table.path}: Canvas lets nobody write in that column.")
-    return CanvasTarget(roster, place, number_in(said) if said else None)
+    return CanvasTarget(roster, place, number_in(maximum) if maximum else None)
 
 
 def canvas_column(roster: Roster, assignment: str, wanted: str | None) -> int:
@@ -153,13 +155,12 @@ def canvas_column(roster: Roster, assignment: str, wanted: str | None) -> int:
         for number, name in enumerate(table.header)
         if (match := TITLE.fullmatch(name))
     }
-    short = re.compile(rf"{re.escape(assignment.split('_')[0])}(?![A-Za-z0-9])", re.I)
     rules = (
         [lambda name, title, number: wanted in (name, title, number)]
         if wanted is not None
         else [
             lambda name, title, number: title.casefold() == assignment.casefold(),
-            lambda name, title, number: short.match(title),
+            lambda name, title, number: begins_as(title, assignment),
         ]
     )
     for rule in rules:

@@ -8,12 +8,13 @@ again.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 
 from autograder.course import gradebook
-from autograder.course.folder import Course, write_whole
-from autograder.course.settings import folded, settings
+from autograder.course.folder import Course, meant, write_whole
+from autograder.course.settings import Settings, folded, settings
 from autograder.course.submitted import read_note
 from autograder.lms.base import Person, Roster, spaced, usable
 from autograder.lms.registry import read_roster
@@ -64,10 +65,10 @@ def kept_rosters(course: Course, assignment: str) -> list[Path]:
 
 
 def class_list(
-    course: Course, assignment: str, given: Path | None = None
+    course: Course, assignment: str, path: Path | None = None
 ) -> ClassList | None:
-    """The list that is given, or those that were kept; None without any."""
-    paths = [given] if given else kept_rosters(course, assignment)
+    """The list in `path`, or those that were kept; None without any."""
+    paths = [path] if path else kept_rosters(course, assignment)
     return ClassList([read_roster(path) for path in paths]) if paths else None
 
 
@@ -112,16 +113,36 @@ def absent(course: Course, assignment: str) -> list[str]:
 
 
 def unknown_names(course: Course, assignment: str) -> list[str]:
-    """Ids in the course file that mean nobody, one sentence each."""
+    """Ids in the course file that mean nobody, one sentence each.
+
+    Likewise names in its tables that no assignment has, where this one has no entry.
+    """
     rules = settings(course)
     named = dict.fromkeys(rules.dropped, "dropped")
     named |= dict.fromkeys(rules.extensions.get(assignment, {}), "[extensions]")
     known = {folded(name) for name in named and all_names(course)}
-    return [
+    people = [
         f"{name}: course.toml has it under {where}, and nobody in the course is called "
         "so"
         for name, where in sorted(named.items())
         if folded(name) not in known
+    ]
+    return people + unknown_assignments(course, assignment, rules)
+
+
+def unknown_assignments(course: Course, assignment: str, rules: Settings) -> list[str]:
+    """Names that look like slips of an assignment that has no entry of its own.
+
+    Any other name may stand for an assignment of a later week.
+    """
+    known, spellings = course.assignments(), [assignment, assignment.split("_")[0]]
+    return [
+        f"{name}: course.toml has it under [{where}], and no assignment is called so; "
+        f"{assignment} has no entry there"
+        for where, entries in (("due", rules.due), ("extensions", rules.extensions))
+        if assignment not in entries
+        for name in sorted(entries)
+        if not meant(name, known) and get_close_matches(name.lower(), spellings)
     ]
 
 

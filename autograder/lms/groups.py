@@ -4,11 +4,12 @@ Moodle's worksheet of a team assignment has a column `Group`. Canvas gives one m
 file, and who the others are stands in the list of its group set.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from autograder.lms.base import Person, spaced
+from autograder.lms.canvas import CanvasRoster
 from autograder.lms.class_list import ClassList
 from autograder.model import CourseError
 from autograder.tables import read_table
@@ -21,12 +22,12 @@ GROUP = ("group", "group_name", "team")
 class Groups:
     """The members by their team's name; `alone` is who is in none.
 
-    `given`: the teams are a file of their own, and every submission is a team's.
+    `from_file`: the teams are a file of their own, and every submission is a team's.
     """
 
     members: Mapping[str, tuple[Person, ...]]
     alone: tuple[Person, ...] = ()
-    given: bool = False
+    from_file: bool = False
 
     def of(self, name: str) -> tuple[Person, ...]:
         """The members of the team that is called so; nobody for no team."""
@@ -64,6 +65,21 @@ def groups_of(people: ClassList | None, path: Path | None) -> Groups | None:
     inside = [person for person, _ in pairs]
     alone = tuple(person for person in people.people if person not in inside)
     return Groups(teams, alone, path is not None)
+
+
+def of_a_group(people: ClassList | None, missing: Sequence[str]) -> str | None:
+    """What to say where Canvas may have kept back who else is in a group.
+
+    Of a group it gives one member's file, and nothing in it tells the others.
+    """
+    canvas = people and any(isinstance(s, CanvasRoster) for s in people.sections)
+    if not (canvas and missing):
+        return None
+    return (
+        "Of a group Canvas gives one member's file: if they hand in in groups, collect "
+        "with --groups FILE (Canvas's list of the group set), or only that member gets "
+        "the score."
+    )
 
 
 def pairs_in(path: Path, people: ClassList) -> Iterable[tuple[Person, str]]:

@@ -13,29 +13,26 @@ modified (grade)` of the worksheet, in one language, and passes over a grade abo
 
 import html
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from autograder.lms.base import (
     NOTHING,
     TYPED,
+    UNREAD,
     Handed,
     Person,
     Roster,
     Target,
     Top,
+    Words,
     number_in,
-    points_text,
     renamed,
     stray,
     usable,
 )
 from autograder.model import CourseError
 from autograder.tables import safe
-
-if TYPE_CHECKING:
-    from autograder.results.scores import Scored
 
 NAME = re.compile(
     r"(?P<name>[^_]*)(?:_(?P<id>\d+))?_assignsubmission_(?P<plugin>[a-z]+)"
@@ -63,9 +60,9 @@ class MoodleDownloads:
         if match is None or not (top.is_folder or match["file"]):
             return stray(top, NOT_MOODLES)
         name = " ".join(match["name"].split())
-        if match["plugin"] != "file":
-            return Handed(name, list, match["id"], problem=TYPED)
         files = top.files if top.is_folder else renamed(top, match["file"])
+        if match["plugin"] != "file":
+            return Handed(name, list, match["id"], problem=TYPED, typed=files)
         return Handed(name, files, match["id"])
 
 
@@ -115,17 +112,17 @@ class MoodleTarget(Target):
         locked = table.cell(person.row, table.column("Grade can be changed")) == "No"
         return "has a grade that is locked in Moodle" if locked else None
 
-    def comment(self, person: Person, scored: "Scored") -> dict[tuple[int, int], str]:
-        """A summary in the place of an earlier one; what a person wrote stays."""
+    def comment(self, person: Person, words: Words) -> dict[tuple[int, int], str]:
+        """HTML in the place of our earlier words; what a person wrote stays."""
         table = self.roster.table
         column = table.column("Feedback comments")
         if column is None:
             return {}
         before = table.cell(person.row, column)
-        theirs = of_a_person(before, scored)
+        theirs = of_a_person(before, words.titles)
         if theirs and theirs == before:
             return {}
-        ours = summary_for_student(scored)
+        ours = str(safe("<br>".join(map(html.escape, words.lines))))
         return {(person.row, column): "<br>".join(filter(None, [ours, theirs]))}
 
 
@@ -140,42 +137,23 @@ def moodle_target(roster: Roster, assignment: str, column: str | None) -> Moodle
     return MoodleTarget(roster, place, number_in(*grades) if grades else None)
 
 
-def of_a_person(comment: str, scored: "Scored") -> str:
+def of_a_person(comment: str, titles: Iterable[str]) -> str:
     """What in a comment that Moodle holds is not our own of an earlier time.
 
-    Ours has a line for each exercise, `TITLE: 2 of 3`, then lines that begin with a
-    title and name an idea, then the delay. Points and ideas may be other ones today.
+    Ours has a line for each exercise, `TITLE: 2 of 3` with or without UNREAD, then
+    lines that begin with a title and name an idea, then the delay. Points and ideas may
+    be other ones today.
     """
     if comment in NOTHING:
         return ""
-    titles = {re.escape(html.escape(title)) for title, _ in scored.exercises}
-    titles |= {re.escape(title) for title, _ in scored.exercises}
-    known = "|".join(sorted(titles, key=len, reverse=True)) or "(?!)"
-    points = re.compile(rf"'?(?:{known}): -?[\d.,]+ of [\d.,]+")
+    shown = {
+        re.escape(each) for title in titles for each in (title, html.escape(title))
+    }
+    known = "|".join(sorted(shown, key=len, reverse=True)) or "(?!)"
+    points = re.compile(rf"'?(?:{known}): -?[\d.,]+ of [\d.,]+(?:{UNREAD})?")
     ours = re.compile(rf"'?(?:{known}): .+|\d+ days? late: −[\d.]+ points")
     lines = [line.strip() for line in BREAK.split(comment)]
     if not any(map(points.fullmatch, lines)):
         return comment
     theirs = [line for line in lines if line and not ours.fullmatch(line)]
     return "<br>".join(theirs)
-
-
-def summary_for_student(scored: "Scored") -> str:
-    """What Moodle shows beside the grade: points by exercise, ideas and hints.
-
-    Moodle shows it as HTML. Nothing in it is the student's own text.
-    """
-    lines = [
-        f"{title}: {points_text(sum(s.points for s in scores))} of "
-        f"{points_text(sum(s.cell.max_points for s in scores))}"
-        for title, scores in scored.exercises
-    ]
-    for score in scored.scores:
-        cell = score.cell
-        if not score.full and (cell.idea or cell.hint):
-            said = " ".join(filter(None, (cell.mistake, cell.hint)))
-            lines.append(f"{cell.title}: {cell.idea or ''} {said}".strip())
-    if scored.penalty:
-        days = "1 day" if scored.late.days == 1 else f"{scored.late.days} days"
-        lines.append(f"{days} late: −{points_text(scored.penalty)} points")
-    return str(safe("<br>".join(map(html.escape, lines))))

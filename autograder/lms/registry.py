@@ -65,6 +65,7 @@ PLAIN = System(
     None,
 )
 KINDS = (*SYSTEMS, PLAIN)
+TAKE_BACK = tuple(each.name for each in SYSTEMS if each.target)  # the scores
 LISTS = (".csv", ".tsv", ".xls", ".xlsx", ".ods")
 DEEP = 3  # folders around a download that are looked through
 
@@ -149,14 +150,14 @@ def joined(pieces: Iterable[Handed]) -> list[Handed]:
 
 
 def together(group: list[Handed]) -> Handed:
-    """The pieces of one student as one; typed text counts only when it is all."""
+    """The pieces of one student as one; typed text is beside the files."""
     files = [piece for piece in group if not piece.problem]
     late = any(piece.late for piece in group)
-    if not files:
-        return replace(group[0], late=late)
-    all_files = [piece.files for piece in files]
     return replace(
-        files[0], late=late, files=lambda: [f for get in all_files for f in get()]
+        next(iter(files), group[0]),
+        late=late,
+        files=lambda: [found for piece in files for found in piece.files()],
+        typed=lambda: [found for piece in group for found in piece.typed()],
     )
 
 

@@ -104,13 +104,13 @@ def fill_gradebook(trial: Course, course_id: str, assignment: str) -> None:
     folder = CourseDirectory(config=config)
     outcome = capture_log(GenerateAssignment(coursedir=folder, config=config))
     if not outcome["success"]:
-        said = (outcome.get("log") or outcome.get("error") or "").strip()
-        if "there are submissions associated with it" in said:
+        log = (outcome.get("log") or outcome.get("error") or "").strip()
+        if "there are submissions associated with it" in log:
             raise CourseError(
                 f"{assignment}: cells were added, removed or renamed, but submissions "
                 "are in the gradebook. Release it under another name."
             )
-        raise CourseError(f"{assignment}: nbgrader refuses it: {said[-500:]}")
+        raise CourseError(f"{assignment}: nbgrader refuses it: {log[-500:]}")
     released = trial.release(assignment).read_text("utf-8")
     if any(secret in json.dumps(json.loads(released)) for secret in SECRETS):
         raise CourseError(f"{assignment}: nbgrader left a solution in the release.")

@@ -33,9 +33,9 @@ from autograder.model import (
     Submission,
 )
 from autograder.release.variants import Variant, read_variants
-from autograder.static_analysis.ready_made import bound, loads, statements
+from autograder.static_analysis.names import bound, read, statements
 
-KINDS = ("None", "NaN", "empty", "zero", "always equal")
+KINDS = ("None", "NaN", "empty", "zero", "always equal", "obliging")
 SEEDS = (0, 20_011)  # of two students, where each has a number of their own
 WORKERS = 2
 SPOIL = """
@@ -119,7 +119,7 @@ def defined(sources: Iterable[str]) -> set[str]:
 def used(sources: Iterable[str]) -> set[str]:
     """The names that these cells read."""
     cells = [statements(source) for source in sources]
-    return {name for body in cells for each in body for name in loads(each)}
+    return {name for body in cells for each in body for name in read(each)}
 
 
 # --- what is judged -------------------------------------------------------------------
@@ -219,7 +219,9 @@ class Gate:
                 {name: self.spoiled(text, kind) for name, text in self.answers.items()},
             )
             what = f"an answer whose every result is {kind}"
-            yield Spoiled(self, what, content, dict.fromkeys(every.keys() - exempt))
+            loses = dict.fromkeys(every.keys() - exempt)
+            trial = Obliged if kind == "obliging" else Spoiled
+            yield trial(self, what, content, loses)
 
     def spoiled(self, answer: str, kind: str) -> str:
         """An answer with a line that spoils the names which the tests ask for."""
@@ -243,14 +245,28 @@ class Gate:
 class Spoiled(Trial):
     """A stand-in: what else it fails says nothing."""
 
+    advice = (
+        "it tests nothing. If it tests only how a class is built, its metadata must "
+        "say autograder: {structure: true}."
+    )
+
     def problems(self) -> list[str]:
         """The test cells that it passes."""
         return [
-            f"{self.what} passes {cell.grade_id}: it tests nothing. If it tests only "
-            "how a class is built, its metadata must say autograder: {structure: true}."
+            f"{self.what} passes {cell.grade_id}: {self.advice}"
             for cell in self.gate.judged(self.what, self.content).cells
             if cell.grade_id in self.loses and cell.points > 0
         ]
+
+
+class Obliged(Spoiled):
+    """An answer of objects that are no values, and that answer whatever is asked."""
+
+    advice = (
+        "it asks the answer's own object, as in `y.allclose(e)` or `y.item()`, which "
+        "can say what it likes. Ask a function about the value: `check(y, e, ...)`, "
+        "`torch.allclose(y, e)`, `float(y)`."
+    )
 
 
 def without_pictures(release: str) -> str:

@@ -35,7 +35,7 @@ def export_csv(course: Course, assignment: str, path: Path | None = None) -> Pat
     rows += [[name, None, most, "none", *blank] for name in missing]
     path = path or course.report(assignment).with_suffix(".csv")
     write_whole(
-        path, _csv([[*COLUMNS, *LATE, *cells], *rows]).encode("utf-8", "replace")
+        path, csv_text([[*COLUMNS, *LATE, *cells], *rows]).encode("utf-8", "replace")
     )
     return path
 
@@ -72,7 +72,7 @@ def export_with_nbgrader(
 def _row(scored: Scored, cells: list[str], most: float) -> list[object]:
     result = scored.result
     points = {score.cell.grade_id: score.points for score in scored.scores}
-    given = [points.get(name) if scored.graded else None for name in cells]
+    points_by_cell = [points.get(name) if scored.graded else None for name in cells]
     late = scored.late
     return [
         result.student,
@@ -83,11 +83,12 @@ def _row(scored: Scored, cells: list[str], most: float) -> list[object]:
         scored.waiting if scored.graded else None,
         late.days if late else None,
         scored.penalty if late and scored.graded else None,
-        *given,
+        *points_by_cell,
     ]
 
 
-def _csv(rows: Iterable[Iterable[object]]) -> str:
+def csv_text(rows: Iterable[Iterable[object]]) -> str:
+    """Rows as CSV: no cell is a formula, no number longer than four decimals."""
     buffer = io.StringIO(newline="")
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerows([_number(safe(value)) for value in row] for row in rows)

@@ -5,11 +5,12 @@ tests are never shown, and neither is what they printed: the outcome of a hidden
 reaches the student only as the idea, the mistake and the hint that its check names.
 """
 
+import contextlib
 import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from markupsafe import Markup
@@ -26,7 +27,9 @@ from autograder.results.sanitise import (
     text_html,
 )
 from autograder.results.scores import Score, Scored, read_class
+from autograder.sandbox.bounded import Bounded
 
+PAGE_SECONDS = 10.0  # of a processor, for a page with the student's own cells
 MAX_OUTPUTS = 20  # of one cell
 MAX_PARTS = 300  # cells and outputs of one page
 MAX_PAGE = 12_000_000  # characters of one page
@@ -78,19 +81,26 @@ def write_feedback(course: Course, assignment: str) -> list[Path]:
     """
     hidden = hidden_lines(course.source(assignment))
     paths = []
-    for scored in read_class(course, assignment):
-        paths.append(course.feedback(assignment, scored.result.student))
-        write_whole(paths[-1], feedback_page(scored, hidden))
+    with Bounded(lambda scored: feedback_page(scored, hidden), PAGE_SECONDS) as pages:
+        for scored in read_class(course, assignment):
+            paths.append(course.feedback(assignment, scored.result.student))
+            page = pages.do(scored) or feedback_page(scored, hidden, own=False)
+            write_whole(paths[-1], page)
     return paths
 
 
-def feedback_page(scored: Scored, hidden: frozenset[str] = frozenset()) -> bytes:
-    """The page of one student, in UTF-8; `hidden` are lines that must not appear."""
-    try:
-        cells, complete = own_cells(scored, hidden)
-    except Exception:
-        # Whatever a damaged notebook breaks, the score and the hints are still due.
-        cells, complete = {}, False
+def feedback_page(
+    scored: Scored, hidden: frozenset[str] = frozenset(), *, own: bool = True
+) -> bytes:
+    """The page of one student, in UTF-8; `hidden` are lines that must not appear.
+
+    Without the student's `own` cells it holds the scores and the hints.
+    """
+    cells, complete = {}, False
+    # Whatever a damaged notebook breaks, the score and the hints are still due.
+    with contextlib.suppress(Exception):
+        if own:
+            cells, complete = own_cells(scored, hidden)
     exercises = [
         Exercise(title, scores, tuple(_of(scores, cells)))
         for title, scores in scored.exercises
@@ -102,7 +112,20 @@ def feedback_page(scored: Scored, hidden: frozenset[str] = frozenset()) -> bytes
         exercises=exercises,
         others=cells.get(None, []),
         complete=complete,
+        helpers=missing_helpers(scored),
     )
+
+
+def missing_helpers(scored: Scored) -> list[str]:
+    """The modules beside the notebook for whose lack it stopped."""
+    errors = [cell.error or "" for cell in scored.result.cells]
+    text = "\n".join([*errors, scored.result.notebook or ""])
+    modules = [file for file in scored.beside if file.ending == ".py"]
+    return [
+        file.name
+        for file in modules
+        if f"No module named '{PurePosixPath(file.name).stem}'" in text
+    ]
 
 
 def own_cells(

@@ -122,6 +122,21 @@ class Report:
         ran = (each.result for each in self.students if each.result.seconds > 0)
         return sorted(((each.seconds, each.student) for each in ran), reverse=True)
 
+    @property
+    def limited(self) -> str:
+        """How close the class came to the limits on time and memory, in a sentence."""
+        met = [e.result for e in self.students if e.result.ran_out]
+        if not met:
+            return "Nobody met a limit."
+        most = max(each.ran_out.get("notebook", 0.0) for each in met)
+        names = ", ".join(each.student for each in met)
+        return f"A limit was met by {names} (a notebook may take {seconds(most)})."
+
+    @property
+    def largest_share(self) -> float:
+        """What the class's longest cell took of a cell's time limit: 1 is all of it."""
+        return max((each.result.share for each in self.students), default=0.0)
+
 
 def write_report(course: Course, assignment: str) -> Path:
     """Write the page on the class and return its path, reports/ASSIGNMENT.html."""

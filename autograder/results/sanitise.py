@@ -97,10 +97,13 @@ def _dollars(tex: str, options: Mapping[str, Any]) -> Markup:
     return (display_html if options["display_mode"] else tex_html)(tex)
 
 
-def markdown_html(source: str, attachments: object = None) -> Markup:
-    """Markdown as sanitised HTML; pictures only from the cell's own attachments."""
+def markdown_html(source: str, attachments: object = None, side: int = SIDE) -> Markup:
+    """Markdown as sanitised HTML; pictures only from the cell's own attachments.
+
+    They have at most `side` pixels a side.
+    """
     pictures: set[str] = set()
-    environment = {"attachments": attachments, "pictures": pictures}
+    environment = {"attachments": attachments, "pictures": pictures, "side": side}
     return clean_html(_markdown().render(plain(source), environment), pictures)
 
 
@@ -127,7 +130,7 @@ def clean_html(html: str, pictures: set[str] = frozenset()) -> Markup:
     )
 
 
-def picture_uri(kind: str, encoded: str) -> str | None:
+def picture_uri(kind: str, encoded: str, side: int = SIDE) -> str | None:
     """A PNG, JPEG or GIF in base64 as a data: URI of the same picture, encoded anew.
 
     Returns None for what is not such a picture, or is too large to show.
@@ -137,7 +140,7 @@ def picture_uri(kind: str, encoded: str) -> str | None:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # Pillow warns of decompression bombs
-            return _encoded_anew(kind, base64.b64decode(encoded))
+            return _encoded_anew(kind, base64.b64decode(encoded), side)
     except (binascii.Error, Warning):
         return None
     except Exception:
@@ -192,12 +195,12 @@ RICH: dict[str, Callable[[str], Markup]] = {
 }
 
 
-def _encoded_anew(kind: str, content: bytes) -> str | None:
+def _encoded_anew(kind: str, content: bytes, side: int) -> str | None:
     with Image.open(BytesIO(content), formats=[PICTURES[kind]]) as image:
         if image.width * image.height > MAX_PIXELS:
             return None
         upright = ImageOps.exif_transpose(image)
-        upright.thumbnail((SIDE, SIDE))
+        upright.thumbnail((side, side))
         if upright.mode not in ("RGB", "RGBA", "L", "LA", "P", "1"):
             upright = upright.convert("RGB")
         bare = Image.new(upright.mode, upright.size)
@@ -233,8 +236,10 @@ def _image(self: Any, tokens: Any, index: int, options: Any, environment: Any) -
     name = str(token.attrGet("src")).removeprefix("attachment:")
     data = attached.get(name) if isinstance(attached, Mapping) else None
     for kind in PICTURES if isinstance(data, Mapping) else ():
-        uri = uri or picture_uri(kind, joined(data.get(kind)))
+        picture = joined(data.get(kind))
+        uri = uri or picture_uri(kind, picture, environment["side"])
     if uri is None:
         return str(escape(f"[picture not shown: {token.content}]"))
     environment["pictures"].add(uri)
-    return Markup('<img src="{}" alt="{}">').format(uri, token.content)
+    # As plain text: added to what stands before it, markup would escape that.
+    return str(Markup('<img src="{}" alt="{}">').format(uri, token.content))

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 
 from autograder.assignment.cache import released_exam
-from autograder.collect.collect import read_submission
+from autograder.collect.read_back import handed_beside, read_submission
 from autograder.course import attempts, gradebook
+from autograder.course.beside import Beside, beside_key
 from autograder.course.folder import Course
-from autograder.course.gradebook import Given
-from autograder.course.late import Lateness, lateness, said
+from autograder.course.gradebook import Recorded
+from autograder.course.late import Lateness, lateness, sentence
 from autograder.course.settings import Settings, folded, settings
 from autograder.course.submitted import read_note
 from autograder.lms import class_list
@@ -58,6 +59,7 @@ class Scored:
     comments: Mapping[str, str] = field(default_factory=dict)  # under other cells
     attempt: str | None = None  # which attempt counts, for who handed in several times
     stale: str | None = None  # why it must be graded again
+    beside: tuple[Beside, ...] = ()  # what was handed in beside the notebook
 
     @property
     def graded(self) -> bool:
@@ -95,8 +97,8 @@ class Scored:
     @property
     def earned(self) -> float | None:
         """The sum of the points so far; None for what was not graded, never zero."""
-        given = sum(score.points or 0.0 for score in self.scores)
-        return given if self.graded else None
+        total = sum(score.points or 0.0 for score in self.scores)
+        return total if self.graded else None
 
     @property
     def penalty(self) -> float:
@@ -111,7 +113,7 @@ class Scored:
     @property
     def delay(self) -> str | None:
         """What the student should know about being late; None for who was in time."""
-        return said(self.late, self.penalty) if self.late else None
+        return sentence(self.late, self.penalty) if self.late else None
 
     @property
     def waiting(self) -> float:
@@ -132,8 +134,8 @@ def read_class(course: Course, assignment: str) -> list[Scored]:
     A submission whose entry in the journal is missing or damaged is a failure of the
     grader, and is listed as one.
     """
-    given = gradebook.given(course, assignment)
-    said = gradebook.comments(course, assignment)
+    held = gradebook.recorded(course, assignment)
+    comments = gradebook.comments(course, assignment)
     journal = (course.root / "results" / assignment).glob("*.json")
     rules = settings(course)
     students = {path.stem for path in journal} | set(course.students(assignment))
@@ -143,18 +145,21 @@ def read_class(course: Course, assignment: str) -> list[Scored]:
     found = []
     for student in sorted(students):
         result = _result(course, assignment, student)
-        scored = _scored(result, given, late.get(student))
+        scored = _scored(result, held, late.get(student))
         graded = {score.cell.grade_id for score in scored.scores}
         own = {
             cell: text
-            for (who, cell), text in said.items()
+            for (who, cell), text in comments.items()
             if who == student and cell not in graded
         }
         stale = _stale(course, result, key) or another_counts(
             course, assignment, student, rules
         )
-        attempt = attempts.said(course, assignment, student, rules)
-        found.append(replace(scored, comments=own, stale=stale, attempt=attempt))
+        attempt = attempts.sentence(course, assignment, student, rules)
+        files = handed_beside(course, assignment, student)
+        found.append(
+            replace(scored, comments=own, stale=stale, attempt=attempt, beside=files)
+        )
     return found
 
 
@@ -198,7 +203,8 @@ def _stale(course: Course, result: Result, key: str | None) -> str | None:
         return NEW_RELEASE
     if result.content and course.submitted(result.assignment, result.student).is_dir():
         now, _ = read_submission(course, result.assignment, result.student)
-        if now.key != result.content:
+        files = handed_beside(course, result.assignment, result.student)
+        if now.key != result.content or beside_key(files) != result.beside:
             return NEW_CONTENT
     return None
 
@@ -220,31 +226,31 @@ def absent(course: Course, assignment: str, present: Iterable[str]) -> list[str]
 
 def _result(course: Course, assignment: str, student: str) -> Result:
     found = course.result(assignment, student)
-    return found or Result(student, assignment, Outcome.FAILED, reason=NOT_GRADED)
+    kept = course.pending_path(assignment, student).exists()
+    reason = NOT_ENTERED if kept else NOT_GRADED
+    return found or Result(student, assignment, Outcome.FAILED, reason=reason)
 
 
 def _scored(
-    result: Result, given: Mapping[tuple[str, str], Given], late: Lateness | None
+    result: Result, held: Mapping[tuple[str, str], Recorded], late: Lateness | None
 ) -> Scored:
-    pairs = (
-        (cell, given.get((result.student, cell.grade_id))) for cell in result.cells
-    )
+    pairs = ((cell, held.get((result.student, cell.grade_id))) for cell in result.cells)
     return Scored(result, tuple(_score(cell, grade) for cell, grade in pairs), late)
 
 
-def _score(cell: CellResult, given: Given | None) -> Score:
+def _score(cell: CellResult, held: Recorded | None) -> Score:
     """A person's score goes before the tests'; a blank derivation has its zero."""
-    if given is None:
+    if held is None:
         return Score(cell, None if cell.manual else cell.points)
-    if given.manual is None:
-        points = given.auto if cell.manual else cell.points
-        points = points if points is None else points + given.extra
-        return Score(cell, points, given.comment)
+    if held.manual is None:
+        points = held.auto if cell.manual else cell.points
+        points = points if points is None else points + held.extra
+        return Score(cell, points, held.comment)
     again = None
-    if given.look:
-        again = CHANGED.format(given=given.manual)
-    elif given.manual > cell.max_points:
-        again = TOO_MANY.format(given=given.manual, most=cell.max_points)
-    points = given.manual + given.extra
+    if held.look:
+        again = CHANGED.format(given=held.manual)
+    elif held.manual > cell.max_points:
+        again = TOO_MANY.format(given=held.manual, most=cell.max_points)
+    points = held.manual + held.extra
     shown = None if again else points
-    return Score(cell, shown, given.comment, True, again, points)
+    return Score(cell, shown, held.comment, True, again, points)

@@ -2,8 +2,12 @@
 
 from typing import Any
 
+from autograder.collect.read_back import documents_before
 from autograder.course.folder import Course
+from autograder.judge.read_file import one_line
 from autograder.model import Outcome
+
+NAME, MOST = 60, 5  # characters of a file's name, and names of a student, in a row
 
 
 def summary(
@@ -29,11 +33,43 @@ def summary(
                     or bool(scored.again or scored.stale),
                     "again": [*scored.again, *filter(None, [scored.stale])],
                     "note": result.note,
+                    "beside": [
+                        {"name": file.name, "path": file.path, "why": file.why}
+                        for file in scored.beside
+                    ],
+                    "before": before_in_words(course, assignment, result.student),
                     "reason": result.reason,
                     "repairs": list(result.repairs),
                 }
             )
     return rows
+
+
+def shortened(name: str) -> str:
+    """A file's name with its beginning and its ending."""
+    return name if len(name) <= NAME else f"{name[: NAME - 15]}…{name[-14:]}"
+
+
+def beside_in_words(files: list[dict[str, Any]]) -> str:
+    """What was handed in beside the notebook; their names are the student's words."""
+    kept = [shortened(one_line(file["name"])) for file in files if file["path"]]
+    lost = [one_line(file["why"]) for file in files if not file["path"]]
+    parts = []
+    for start, texts, mark in (("Kept beside it", kept, ","), ("Not kept", lost, ";")):
+        more = [f"and {len(texts) - MOST} more"] if len(texts) > MOST else []
+        if texts:
+            parts.append(f"{start}: {f'{mark} '.join([*texts[:MOST], *more])}.")
+    return " ".join(parts)
+
+
+def before_in_words(course: Course, assignment: str, student: str) -> str:
+    """What lay beside an earlier attempt's notebook, where nothing lies beside this."""
+    files = documents_before(course, assignment, student)
+    names = [shortened(one_line(file.name)) for file in files]
+    more = [f"and {len(names) - MOST} more"] if len(names) > MOST else []
+    if not names:
+        return ""
+    return f"Beside an earlier attempt: {', '.join([*names[:MOST], *more])}."
 
 
 def table(course: Course, rows: list[dict[str, Any]]) -> str:
@@ -43,10 +79,16 @@ def table(course: Course, rows: list[dict[str, Any]]) -> str:
     for row in rows:
         score = "-" if row["points"] is None else f"{row['points']:g}"
         score = f"{score}/{row['max_points']:g}"
-        said = [*row["again"], row["reason"], row["note"]]
+        remarks = [
+            *row["again"],
+            row["reason"],
+            row["note"],
+            beside_in_words(row["beside"]),
+            row["before"],
+        ]
         if row["by_hand"]:
-            said.insert(0, f"{row['by_hand']:g} wait to be graded by hand.")
-        note = " ".join(filter(None, said))
+            remarks.insert(0, f"{row['by_hand']:g} wait to be graded by hand.")
+        note = " ".join(filter(None, remarks))
         line = f"{row['student']:{width}}  {row['outcome']:7}  {score:7}  {note}"
         lines.append(line.rstrip())
     counts = [

@@ -14,8 +14,9 @@ Imports the standard library alone, so that a process that starts with it starts
 from collections.abc import Iterable
 
 from autograder.sandbox.box import Box, SandboxError
-from autograder.sandbox.filter import program
 from autograder.sandbox.namespaces import policy
+from autograder.sandbox.processes import Use
+from autograder.sandbox.seccomp import program
 from autograder.sandbox.tiers import (
     Probe,
     Tier,
@@ -32,6 +33,7 @@ __all__ = [
     "Probe",
     "SandboxError",
     "Tier",
+    "Use",
     "Watch",
     "best_tier",
     "enter",

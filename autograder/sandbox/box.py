@@ -21,10 +21,10 @@ class Box:
     size of the whole family. `disk` is what /tmp, /dev/shm and the home folder hold
     together. `processes` counts threads too, `cpu` is in seconds for each process.
 
-    Python, its environment, the system's libraries, flowbook and the autograder can
-    always be read. `readable` adds paths to them; `hidden` covers paths, even those
-    that lie under something readable. `writable` are private folders of the host,
-    made for this box. All keep their own paths. `devices` are nodes under /dev.
+    Python, its environment, the system's libraries, and the packages that are installed
+    in place can always be read. `readable` adds paths to them; `hidden` covers paths,
+    even those that lie under something readable. `writable` are private folders of the
+    host, made for this box. All keep their own paths. `devices` are nodes under /dev.
     `loopback` gives a network in which there is nobody else, for Jupyter kernels; with
     it there is no other network either.
     """

@@ -21,28 +21,28 @@ def follow_parent(parent: int, number: int = signal.SIGKILL) -> None:
         os._exit(SIGNALLED + signal.SIGKILL)
 
 
-def follow_pipe(said: int) -> None:
-    """End when the reader of the pipe `said` does, our parent in other namespaces."""
+def follow_pipe(report: int) -> None:
+    """End when the reader of the pipe `report` does, our parent in other namespaces."""
     rights.die_with_parent(signal.SIGKILL)
     poll = select.poll()
-    poll.register(said, 0)
+    poll.register(report, 0)
     if poll.poll(0):
         os._exit(SIGNALLED + signal.SIGKILL)
 
 
-def end_unheard(said: int, error: BaseException) -> NoReturn:
+def end_with_report(report: int, error: BaseException) -> NoReturn:
     """Tell the supervisor why there is no sandbox, and end."""
     with contextlib.suppress(OSError):
         known = isinstance(error, SandboxError | OSError)
         text = str(error) if known else f"{type(error).__name__}: {error}"
-        os.write(said, text.encode(errors="replace")[:4096])
+        os.write(report, text.encode(errors="replace")[:4096])
     os._exit(BROKEN)
 
 
-def hear(heard: int, child: int) -> None:
+def hear(reports: int, child: int) -> None:
     """Wait until the child is sandboxed; SandboxError with its reason if it is not."""
     text = b""
-    while more := os.read(heard, 4096):
+    while more := os.read(reports, 4096):
         text += more
     if text:
         os.waitpid(child, 0)

@@ -13,7 +13,7 @@ from autograder.sandbox import kernel, rights
 from autograder.sandbox.box import Box
 from autograder.sandbox.family import (
     SIGNALLED,
-    end_unheard,
+    end_with_report,
     follow_parent,
     hear,
     supervise,
@@ -43,19 +43,19 @@ def enter(tier: Restricted, box: Box, keep: Iterable[int]) -> None:
     rights.own_session()
     kernel.prctl(kernel.PR_SET_CHILD_SUBREAPER, 1)
     scratch = make_scratch(user)
-    heard, said = os.pipe()
+    reports, report = os.pipe()
     inner = os.fork()
     if inner:
-        os.close(said)
-        watch_over(inner, heard, scratch, box.disk)
+        os.close(report)
+        watch_over(inner, reports, scratch, box.disk)
     try:
-        confine(tier, sight, box, user, scratch, {0, 1, 2, said, *keep})
-        os.close(said)
+        confine(tier, sight, box, user, scratch, {0, 1, 2, report, *keep})
+        os.close(report)
     except BaseException as error:
-        end_unheard(said, error)
+        end_with_report(report, error)
 
 
-def watch_over(inner: int, heard: int, scratch: Path, disk: int) -> None:
+def watch_over(inner: int, reports: int, scratch: Path, disk: int) -> None:
     """As the supervisor: whatever ends, end all and leave nothing behind.
 
     Files that take more than `disk` bytes together end it as by SIGXFSZ.
@@ -78,7 +78,7 @@ def watch_over(inner: int, heard: int, scratch: Path, disk: int) -> None:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, stop)
     try:
-        hear(heard, inner)
+        hear(reports, inner)
     except BaseException:
         empty()
         raise
@@ -159,7 +159,7 @@ class Unprotected:
     """No sandbox: limits, but the caller's own rights over files and the network."""
 
     name = "none"
-    said = "none: a student's code runs with your rights, within limits of size"
+    description = "none: a student's code runs with your rights, within limits of size"
 
     def unfit(self) -> str:
         """Anyone may ask for it."""

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from autograder.sandbox import group, kernel, rights
 from autograder.sandbox.box import Box, SandboxError
-from autograder.sandbox.calls import outside
-from autograder.sandbox.filter import install_filter
+from autograder.sandbox.forbidden_calls import outside
+from autograder.sandbox.seccomp import install_filter
 from autograder.sandbox.view import View, view
 
 EXECUTE, WRITE_FILE, READ_FILE, READ_DIR = 1, 2, 4, 8
@@ -28,7 +28,7 @@ class Landlock:
     """For a machine or a container that gives no namespaces; no multiprocessing."""
 
     name = "landlock"
-    said = (
+    description = (
         "Landlock and seccomp: no network, no files but Python's, the machine's "
         "processes out of reach; no multiprocessing"
     )

@@ -10,16 +10,16 @@ from pathlib import Path
 
 from autograder.sandbox import kernel, rights
 from autograder.sandbox.box import Box
-from autograder.sandbox.calls import Policy, inside, with_devices
 from autograder.sandbox.family import (
-    end_unheard,
+    end_with_report,
     follow_parent,
     follow_pipe,
     hear,
     supervise,
 )
-from autograder.sandbox.filter import install_filter
+from autograder.sandbox.forbidden_calls import Policy, inside, with_devices
 from autograder.sandbox.root import build_root
+from autograder.sandbox.seccomp import install_filter
 from autograder.sandbox.view import HOME, View, view
 
 APART = (
@@ -38,7 +38,7 @@ class UserNamespace:
     """For a plain user: a namespace of users in which this one may mount."""
 
     name = "user namespaces"
-    said = (
+    description = (
         "namespaces of a plain user: no network, an own file system and own processes"
     )
 
@@ -67,7 +67,7 @@ class RootNamespace:
     """For root: namespaces, and then a user of its own that has no rights anywhere."""
 
     name = "root namespaces"
-    said = "namespaces made by root, and in them a user that is nobody else"
+    description = "namespaces made by root, and in them a user that is nobody else"
 
     def unfit(self) -> str:
         """Only root may make namespaces without one of users."""
@@ -102,25 +102,25 @@ def enter(tier: Namespace, box: Box, keep: Iterable[int]) -> None:
     follow_parent(parent)
     rights.own_session()
     user = tier.separate()
-    heard, said = os.pipe()
+    reports, report = os.pipe()
     inner = os.fork()
     if inner:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        os.close(said)
+        os.close(report)
         tier.become(user)
         rights.give_up_rights()
         follow_parent(parent)  # forgotten when the uid changes
-        hear(heard, inner)
+        hear(reports, inner)
         supervise(inner)
     try:
-        confine(tier, sight, box, user, said, {0, 1, 2, *keep})
-        os.close(said)
+        confine(tier, sight, box, user, report, {0, 1, 2, *keep})
+        os.close(report)
     except BaseException as error:
-        end_unheard(said, error)
+        end_with_report(report, error)
 
 
 def confine(
-    tier: Namespace, sight: View, box: Box, user: int, said: int, keep: set[int]
+    tier: Namespace, sight: View, box: Box, user: int, report: int, keep: set[int]
 ) -> None:
     """As the first process in the namespaces: see only the box, hold no rights."""
     os.setsid()
@@ -133,11 +133,11 @@ def confine(
     kernel.no_bounding_set()
     tier.become(user)
     rights.give_up_rights()
-    follow_pipe(said)
+    follow_pipe(report)
     kernel.prctl(kernel.PR_SET_DUMPABLE, 1)
     rights.new_environment(HOME, "/tmp")
     rights.bound(box, box.processes + OURS)
-    kernel.close_others(keep | {said})
+    kernel.close_others(keep | {report})
     install_filter(policy(box))
 
 

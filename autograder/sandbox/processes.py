@@ -9,6 +9,7 @@ from pathlib import Path
 
 PROC = Path("/proc")
 KILOBYTE = 1024
+TICKS = os.sysconf("SC_CLK_TCK")
 SIZE = re.compile(r"^(\w+):\s+(\d+) kB$", re.MULTILINE)
 RESIDENT = ("VmRSS", "VmSwap", "VmPTE")
 EXACT = ("Pss", "SwapPss")
@@ -91,6 +92,61 @@ def proportional(pid: int) -> int:
     tables = dict(SIZE.findall(status(pid))).get("VmPTE", 0)
     kilobytes = sum(int(exact.get(name, 0)) for name in EXACT) + int(tables)
     return kilobytes * KILOBYTE
+
+
+@dataclass(frozen=True)
+class Use:
+    """Seconds on a processor, and seconds of waiting for one; None if not known."""
+
+    processor: float = 0.0
+    waited: float | None = 0.0
+
+    def __add__(self, other: "Use") -> "Use":
+        known = self.waited is not None and other.waited is not None
+        waited = self.waited + other.waited if known else None
+        return Use(self.processor + other.processor, waited)
+
+
+def used(pid: int) -> Use:
+    """What a process, with the children that it has waited for, has used so far."""
+    try:
+        fields = (PROC / str(pid) / "stat").read_bytes().rpartition(b")")[2].split()
+    except OSError:
+        return Use()
+    return Use(sum(map(int, fields[11:15])) / TICKS, waited(pid))
+
+
+def waited(pid: int) -> float | None:
+    """The seconds that a process's threads were ready and got no processor."""
+    total = 0
+    for thread in threads(pid):
+        try:
+            total += int((thread / "schedstat").read_text().split()[1])
+        except FileNotFoundError:
+            if thread.exists():
+                return None  # a kernel that does not count it
+        except OSError:
+            continue
+    return total / 1e9
+
+
+def threads(pid: int) -> list[Path]:
+    """The folders of a process's threads; none when it has ended."""
+    try:
+        return list((PROC / str(pid) / "task").iterdir())
+    except OSError:
+        return []
+
+
+def busy(pid: int) -> list[int]:
+    """The threads of a process that run or could run now."""
+    found = []
+    for thread in threads(pid):
+        with contextlib.suppress(OSError):
+            text = (thread / "stat").read_bytes()
+            if text.rpartition(b")")[2].split()[0] == b"R":
+                found.append(int(thread.name))
+    return found
 
 
 def status(pid: int) -> str:

@@ -12,12 +12,21 @@ from autograder.sandbox import kernel
 from autograder.sandbox.box import Box
 
 FIRST_USER = 2_000_000_000  # no system gives such numbers to anybody
-KEPT = ("LANG", "LC_ALL", "LC_CTYPE", "LD_LIBRARY_PATH", "PYTHONPATH", "VIRTUAL_ENV")
+# What a student's process knows of the instructor's environment.
+FOR_STUDENTS = (
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "LD_LIBRARY_PATH",
+    "PYTHONPATH",
+    "VIRTUAL_ENV",
+)
 ONE_THREAD = (
     "OMP_NUM_THREADS",
     "OPENBLAS_NUM_THREADS",
     "MKL_NUM_THREADS",
     "NUMEXPR_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
 )
 GRACE = 1  # seconds of CPU between the signal that can be handled and the other
 
@@ -99,7 +108,7 @@ def data_size() -> int:
 
 def new_environment(home: str, scratch: str) -> None:
     """Forget the environment that there was, also as the kernel shows it."""
-    kept = {name: os.environ[name] for name in KEPT if name in os.environ}
+    kept = {name: os.environ[name] for name in FOR_STUDENTS if name in os.environ}
     os.environ.clear()
     kernel.wipe_environment()
     os.environ.update(

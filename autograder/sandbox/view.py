@@ -1,6 +1,8 @@
 """Which files a sandboxed process sees: what Python needs to run, and no more."""
 
+import importlib.metadata
 import importlib.util
+import json
 import os
 import sys
 from collections.abc import Iterable, Iterator
@@ -16,7 +18,6 @@ ETC = ("ld.so.cache", "ld.so.conf", "ld.so.conf.d", "localtime", "fonts")
 INSTALLED = ("site-packages", "dist-packages")
 # What libraries of /usr are links to; which processors there are, for torch.
 MORE = ("/etc/alternatives", *(f"/sys/devices/system/{x}" for x in ("cpu", "node")))
-PACKAGES = ("autograder", "flowbook")
 # No zero: a shared mapping of it is memory that no process is charged for.
 DEVICES = ("null", "full", "random", "urandom")
 HOME = "/box"
@@ -72,10 +73,21 @@ def python() -> Iterator[str]:
     """The interpreter, its environment, and the packages installed beside it."""
     yield from dict.fromkeys((sys.base_prefix, sys.base_exec_prefix, sys.prefix))
     yield from (p for p in sys.path if os.path.basename(p) in INSTALLED)
-    for name in PACKAGES:
+    for name in dict.fromkeys([__name__.partition(".")[0], *installed_in_place()]):
         spec = importlib.util.find_spec(name)
         yield from (spec.submodule_search_locations or ()) if spec else ()
     yield from mapped_libraries()
+
+
+def installed_in_place() -> Iterator[str]:
+    """The packages that lie where somebody works on them: `pip install -e`.
+
+    A course's own library often does. What else lies beside them is not shown.
+    """
+    for distribution in importlib.metadata.distributions():
+        origin = json.loads(distribution.read_text("direct_url.json") or "{}")
+        if origin.get("dir_info", {}).get("editable"):
+            yield from (distribution.read_text("top_level.txt") or "").split()
 
 
 def mapped_libraries() -> list[str]:

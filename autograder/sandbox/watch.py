@@ -1,6 +1,7 @@
 """Watch a sandboxed family from outside: its memory, and its end."""
 
 import contextlib
+import math
 import os
 import shutil
 import signal
@@ -12,15 +13,19 @@ from autograder.sandbox.box import SandboxError
 from autograder.sandbox.group import SCRATCH
 from autograder.sandbox.processes import (
     Process,
+    Use,
+    busy,
     children,
     descendants,
     find,
     proportional,
     resident,
     session,
+    used,
 )
 
 PATIENCE = 10.0  # seconds for a killed family to be gone, on a loaded machine
+MOST_NICE, STEP = 19, 1.25  # a step of niceness divides a thread's share so
 TIDY = 1.0  # seconds for its supervisor to clear up and go by itself
 
 
@@ -57,12 +62,29 @@ class Watch:
             return False
         return sum(proportional(pid) for pid in family) > limit
 
-    def interrupt(self) -> bool:
-        """Send SIGINT to the process that student's code runs in; False if it ended."""
+    def used(self) -> Use:
+        """What the family has used of a processor, and has waited for one."""
+        return sum(map(used, descendants(self.pid)), Use())
+
+    def take_one_share(self) -> None:
+        """Have a family that keeps n threads busy weigh on others as one thread.
+
+        A thread's share falls by a fifth with each step of its niceness. The kernel may
+        see to it by itself (an autogroup for each session); then this changes nothing.
+        """
+        threads = [thread for pid in descendants(self.pid) for thread in busy(pid)]
+        nice = min(MOST_NICE, round(math.log(max(1, len(threads)), STEP)))
+        for thread in threads:
+            with contextlib.suppress(OSError):  # it has ended
+                if os.getpriority(os.PRIO_PROCESS, thread) < nice:
+                    os.setpriority(os.PRIO_PROCESS, thread, nice)
+
+    def interrupt(self, number: int = signal.SIGINT) -> bool:
+        """Signal the process that student's code runs in; False if it has ended."""
         if (inner := self.inner) is None:
             return False
         try:
-            os.kill(inner, signal.SIGINT)
+            os.kill(inner, number)
         except ProcessLookupError:
             return False
         return True

@@ -10,30 +10,29 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from autograder.static_analysis.ready_made import bound, loads
+from autograder.static_analysis.inert import Need, constant, needs_of, plain_classes
+from autograder.static_analysis.names import Definition, bound, imports, read
 
 LONGEST = 20_000  # characters of a cell that are read
 MOST = 200_000  # of all cells of a student
-# What may stand above a definition: it keeps nothing from one call to the next.
-DECORATORS = frozenset(
-    {"abstractmethod", "classmethod", "enable_grad", "inference_mode", "no_grad"}
-    | {"override", "property", "staticmethod"}
-)
 # Ways to the notebook's names that no reader of the source can follow.
 DYNAMIC = frozenset(
     {"__import__", "delattr", "eval", "exec", "get_ipython", "globals", "locals"}
-    | {"setattr", "vars"}
+    | {"__builtins__", "__loader__", "__spec__", "setattr", "vars"}
 )
 HIDDEN = frozenset(
     {"__builtins__", "__class__", "__closure__", "__code__", "__defaults__"}
     | {"__dict__", "__func__", "__globals__", "__kwdefaults__", "__wrapped__"}
+    | {"ag_frame", "cr_frame", "f_back", "f_builtins", "f_globals", "f_locals"}
+    | {"gi_frame", "tb_frame"}
 )
 # Modules by which a function reaches the notebook's names, or anybody's.
-REACHING = frozenset({"__main__", "builtins", "gc", "importlib", "inspect", "sys"})
+REACHING = frozenset(
+    {"IPython", "__main__", "builtins", "gc", "importlib", "inspect", "sys"}
+)
 # Functions of these libraries, by how their names begin, set what others do.
 LIBRARIES = frozenset({"np", "numpy", "torch", "warnings"})
 SETTERS = ("filter", "reset", "set", "simple", "use_")
-Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
 
 
 @dataclass(frozen=True)
@@ -43,8 +42,10 @@ class Facts:
     `bound` are those that it binds, deletes, or changes a part of; of them, `imports`
     says what an import binds, and `values` may stand for what can be changed in place.
     `read` are those that it looks up at once, `called` those that its functions look up
-    when they are called. `only_defines`: it runs nothing but definitions. `keeps`: what
-    it defines may remember earlier calls. `stirs`: it may change what a library does.
+    when they are called. `needs` says what names must stand for so that it runs nothing
+    but definitions, None: it does run something. `classes` are those that run nothing
+    where they are named. `keeps`: what it defines may remember earlier calls; `makes`:
+    it defines functions. `stirs`: it may change what a library does.
     """
 
     bound: frozenset[str]
@@ -52,8 +53,10 @@ class Facts:
     values: frozenset[str]
     read: frozenset[str]
     called: frozenset[str]
-    only_defines: bool
+    needs: frozenset[Need] | None
+    classes: frozenset[str]
     keeps: bool
+    makes: bool
     stirs: bool
 
     def plain(self) -> dict[str, Any]:
@@ -66,13 +69,15 @@ class Facts:
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> "Facts":
         """Read what `plain` gave."""
-        pairs = frozenset((name, path) for name, path in plain["imports"])
-        kinds = {
-            key: frozenset(v) if isinstance(v, list) else v
-            for key, v in plain.items()
-            if key != "imports"
-        }
-        return cls(imports=pairs, **kinds)
+        pairs = ("imports", "needs")
+        return cls(
+            **{
+                key: frozenset(map(tuple, v) if key in pairs else v)
+                if isinstance(v, list)
+                else v
+                for key, v in plain.items()
+            }
+        )
 
 
 def read_all(cells: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -101,37 +106,37 @@ def facts_in(tree: ast.Module, top: symtable.SymbolTable) -> Facts | None:
     """The facts of a cell that has been parsed; None when no reader can know them."""
     scopes = [table for child in top.get_children() for table in functions(child)]
     called = {s.get_name() for t in scopes for s in t.get_symbols() if s.is_global()}
-    read = {name for node in tree.body for name in read_at_once(node)}
+    at_once = {name for node in tree.body for name in read_at_once(node)}
     stars = any(isinstance(n, ast.alias) and n.name == "*" for n in ast.walk(tree))
     if stars or any(isinstance(node, ast.Global) for node in ast.walk(tree)):
         return None
     assigned = {s.get_name() for s in top.get_symbols() if s.is_assigned()}
-    imports = dict(pair for node in tree.body for pair in imported(node))
+    taken = dict(pair for node in tree.body for pair in imports(node))
     changed = {name for node in tree.body for name in changed_parts(node)}
-    every = assigned | {s.get_name() for s in top.get_symbols() if s.is_imported()}
-    firm, loose = set(), set()
+    every = set().union(*map(bound, tree.body))
+    fixed_names, others = set(), set()
     for node in tree.body:
-        firm |= (found := set(firmly_bound(node)))
-        loose |= set(bound(node)) - found
-    only_defines = all(map(defines, tree.body))
+        fixed_names |= (found := set(bound_to_fixed(node)))
+        others |= bound(node) - found
     nodes = list(ast.walk(tree))
     return Facts(
         bound=frozenset(every | changed),
-        imports=frozenset(p for p in imports.items() if p[0] not in assigned),
-        values=frozenset((every - (firm - loose)) | changed),
-        read=frozenset(read),
+        imports=frozenset(p for p in taken.items() if p[0] not in assigned),
+        values=frozenset((every - (fixed_names - others)) | changed),
+        read=frozenset(at_once),
         called=frozenset(called),
-        only_defines=only_defines,
+        needs=needs_of(tree.body),
+        classes=plain_classes(tree.body),
         stirs=any(map(stirs, nodes)),
-        keeps=any(keeps(node, read | called) for node in nodes)
-        or (not only_defines and any(map(makes_functions, nodes))),
+        keeps=any(keeps(node, at_once | called) for node in nodes),
+        makes=any(map(makes_functions, nodes)),
     )
 
 
 def read_at_once(node: ast.stmt) -> Iterator[str]:
     """The names that a statement looks up when it runs; no annotations."""
     if not isinstance(node, Definition):
-        yield from loads(node)
+        yield from read(node)
         return
     heads = list(node.decorator_list)
     if isinstance(node, ast.ClassDef):
@@ -155,20 +160,9 @@ def functions(
         yield from functions(child, inside)
 
 
-def imported(node: ast.stmt) -> Iterator[tuple[str, str]]:
-    """What an import binds: the name, and what it stands for."""
-    if isinstance(node, ast.Import):
-        for alias in node.names:
-            yield alias.asname or alias.name.split(".")[0], alias.name
-    elif isinstance(node, ast.ImportFrom):
-        for alias in node.names:
-            path = f"{'.' * node.level}{node.module or ''}.{alias.name}"
-            yield alias.asname or alias.name, path
-
-
-def firmly_bound(node: ast.stmt) -> Iterator[str]:
+def bound_to_fixed(node: ast.stmt) -> Iterator[str]:
     """The names that a statement binds to what does not change by use."""
-    yield from (name for name, _ in imported(node))
+    yield from (name for name, _ in imports(node))
     if isinstance(node, Definition):
         yield node.name
     elif isinstance(node, ast.Assign | ast.AnnAssign) and constant(node.value):
@@ -198,62 +192,14 @@ def root_of(node: ast.expr) -> ast.expr:
     return node
 
 
-def defines(node: ast.stmt) -> bool:
-    """Whether a statement only defines, and runs nothing of the student's."""
-    match node:
-        case ast.FunctionDef() | ast.AsyncFunctionDef():
-            arguments = node.args
-            defaults = [*arguments.defaults, *filter(None, arguments.kw_defaults)]
-            return all(map(fixed, defaults)) and all(map(plain, node.decorator_list))
-        case ast.ClassDef():
-            decorated = any(not plain(each) for each in node.decorator_list)
-            heads = not node.keywords and all(map(fixed, node.bases))
-            return heads and not decorated and all(map(defines, node.body))
-        case ast.Expr(value):
-            return isinstance(value, ast.Constant)
-        case ast.Assign():
-            names = all(isinstance(target, ast.Name) for target in node.targets)
-            return names and constant(node.value)
-        case ast.AnnAssign():
-            filled = node.value is None or constant(node.value)
-            return isinstance(node.target, ast.Name) and filled
-    return isinstance(node, ast.Import | ast.ImportFrom | ast.Pass)
-
-
-def constant(node: ast.expr | None) -> bool:
-    """Whether this is a number, a text, or a tuple of such."""
-    match node:
-        case ast.Tuple(elts):
-            return all(map(constant, elts))
-        case ast.UnaryOp(_, ast.Constant()):
-            return True
-    return isinstance(node, ast.Constant)
-
-
-def fixed(node: ast.expr) -> bool:
-    """Whether this is constant, or names something: `nn.Module`, `torch.float64`."""
-    named = isinstance(node, ast.Name | ast.Attribute)
-    return constant(node) or (named and isinstance(root_of(node), ast.Name))
-
-
-def plain(decorator: ast.expr) -> bool:
-    """Whether a decorator is known to keep nothing."""
-    if isinstance(decorator, ast.Call):
-        if decorator.args or decorator.keywords:
-            return False
-        decorator = decorator.func
-    name = getattr(decorator, "attr", getattr(decorator, "id", ""))
-    return name in DECORATORS and fixed(decorator)
-
-
 def keeps(node: ast.AST, read: set[str]) -> bool:
     """Whether code with this node may keep something from one call to the next."""
     if isinstance(node, ast.Name):
         return node.id in DYNAMIC
-    if isinstance(node, ast.Attribute) and node.attr in HIDDEN:
+    if isinstance(node, ast.Attribute) and node.attr in HIDDEN | REACHING:
         return True
     if isinstance(node, ast.Import | ast.ImportFrom):
-        return any(path.split(".")[0] in REACHING for _, path in imported(node))
+        return any(path.split(".")[0] in REACHING for _, path in imports(node))
     if not part(node):
         return False
     root = root_of(node)

@@ -8,17 +8,23 @@ does not see unless it also hides the name from the reader.
 
 import ast
 import importlib
-import symtable
 import sys
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from types import ModuleType
 from typing import Any
 
-NOT_FROM = ("flowbook", "zuko", "normflows", "nflows")
-ALLOWED = tuple(
-    f"flowbook.{name}" for name in ("checks", "densities", "digits", "plots")
+from autograder.static_analysis.names import (
+    bound,
+    imported_by,
+    imports,
+    needed,
+    read,
+    statements,
 )
+
 IMPORTERS = frozenset(
     {"__import__", "import_module", "find_spec", "run_module", "resolve_name"}
 )
@@ -26,6 +32,8 @@ RUNNERS = frozenset(
     {"exec", "eval", "compile", "ex", "ev", "run_cell", "run_code", "runcode"}
     | {"run_line_magic", "run_cell_magic", "runsource", "timeit"}
 )
+USERS = (ast.Import, ast.ImportFrom, ast.Attribute, ast.Subscript, ast.Call)
+LONG_ROW, LONG_TEXT = 20, 100  # of constants, of characters: what is kept of more
 Cell = Mapping[str, Any]
 
 
@@ -33,8 +41,8 @@ Cell = Mapping[str, Any]
 class Rules:
     """Which modules an answer may not come from; `given` ones are always allowed."""
 
-    not_from: tuple[str, ...] = NOT_FROM
-    allowed: tuple[str, ...] = ALLOWED
+    not_from: tuple[str, ...] = ()
+    allowed: tuple[str, ...] = ()
     given: frozenset[str] = frozenset()
 
     def forbids(self, module: str) -> bool:
@@ -58,11 +66,11 @@ def within(module: str, root: str) -> bool:
 
 
 def rules_of(cell: Cell, given: Iterable[str]) -> Rules:
-    """The rules for an answer: the release's metadata, or the usual ones."""
-    said = cell["metadata"].get("autograder", {})
+    """The rules for an answer: what the release says in its metadata."""
+    settings = cell["metadata"].get("autograder", {})
     return Rules(
-        tuple(said.get("not_from", NOT_FROM)),
-        tuple(said.get("allowed", ALLOWED)),
+        tuple(settings.get("not_from", ())),
+        tuple(settings.get("allowed", ())),
         frozenset(given),
     )
 
@@ -72,51 +80,141 @@ class Names:
     """What names stand for: modules, or things that came from a forbidden one."""
 
     modules: dict[str, str] = field(default_factory=dict)
-    # name → the forbidden module, and the number of the last cell that took it
-    taken: dict[str, tuple[str, int]] = field(default_factory=dict)
+    # name → of each cell, by number, in which it means that: the forbidden module
+    taken: dict[str, dict[int, str]] = field(default_factory=dict)
 
-    def take(self, name: str, module: str, number: int) -> None:
-        """Remember that a name came from a forbidden module."""
-        _, last = self.taken.get(name, (module, number))
-        self.taken[name] = (module, max(number, last))
+    def take(self, name: str, module: str, number: int) -> bool:
+        """Remember that a name comes from a forbidden module when this cell has run.
+
+        Whether that is news.
+        """
+        cells = self.taken.setdefault(name, {})
+        news = number not in cells
+        cells.setdefault(number, module)
+        return news
+
+
+@dataclass(frozen=True, eq=False)
+class Statement:
+    """A statement of a student's cell, read once.
+
+    `nodes` are those that could use a module, also in code in quotes; `reads` and
+    `binds` are names.
+    """
+
+    cell: Cell
+    look: "Look"
+    nodes: tuple[ast.AST, ...]
+    reads: tuple[str, ...]
+    binds: frozenset[str]
+
+    def uses(self) -> list[tuple[str, int]]:
+        """The forbidden modules in the statement, and since which cell that is so.
+
+        What it imports is remembered.
+        """
+        modules = (self.look.node(node) for node in self.nodes)
+        found = [(module, self.look.number) for module in modules if module]
+        for name in self.reads:
+            found += self.look.taken(name)
+        return sorted(found, key=lambda pair: pair[1])
 
 
 def scan(cells: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """For each answer that uses a ready-made module: its id → the module.
 
-    A cell has `id`, `source`, `answer` (False: one that the student added) and
-    `rules`, the fields of Rules. Sources that are no Python are skipped: they do not
-    run.
+    A cell has `id`, `source`, `answer` (False: one that the student added), `rules`,
+    the fields of Rules, and `until`: how many of these cells have run when the last
+    test of the answer is judged; what names mean later is nothing to it. Sources that
+    are no Python are skipped: they do not run. What is read once grows with the
+    sources' length; what follows from it, with the number of names that are handed on.
     """
-    parsed = [
-        (cell, Rules(**cell["rules"]), statements(cell["source"])) for cell in cells
-    ]
-    names, found = Names(), {}
-    for _ in range(len(cells) + 1):  # until nothing new is known
-        before = (dict(names.modules), dict(names.taken), dict(found))
-        for number, (cell, rules, body) in enumerate(parsed):
-            own = {name for statement in body for name in bound(statement)}
-            look = Look(names, rules, number, own)
-            for statement in body:
-                module = look.at(statement)
-                if module and cell["answer"]:
-                    found.setdefault(cell["id"], module)
-                elif module:
-                    for name in bound(statement):
-                        names.take(name, module, number)
-        if before == (names.modules, names.taken, found):
-            break
+    names = Names()
+    parsed = [each for n, cell in enumerate(cells) for each in parse(cell, n, names)]
+    readers: dict[str, list[Statement]] = {}
+    for each in parsed:
+        for name in each.reads:
+            readers.setdefault(name, []).append(each)
+        each.uses()  # after this, all imports are known
+    found: dict[str, str] = {}
+    waiting = deque((each, use) for each in parsed for use in each.uses())
+    while waiting:
+        each, (module, since) = waiting.popleft()
+        if each.cell["answer"] and since < each.cell.get("until", len(cells)):
+            found.setdefault(each.cell["id"], module)
+            continue
+        for name in each.binds:
+            if names.take(name, module, since):
+                for one in readers.get(name, ()):
+                    waiting.extend((one, use) for use in one.look.since(name, since))
     return found
 
 
-def statements(source: str) -> list[ast.stmt]:
-    """The top-level statements of a cell; none if it is not Python."""
-    from IPython.core.inputtransformer2 import TransformerManager
+def parse(cell: Cell, number: int, names: Names) -> list[Statement]:
+    """Read the statements of one cell."""
+    body = statements(cell["source"])
+    for statement in body:
+        shorten(statement)
+    look = Look(names, Rules(**cell["rules"]), number, set(needed(body)))
+    return [
+        Statement(cell, look, *parts(each), frozenset(bound(each))) for each in body
+    ]
 
-    try:
-        return ast.parse(TransformerManager().transform_cell(source)).body
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return []
+
+def parts(statement: ast.stmt) -> tuple[tuple[ast.AST, ...], tuple[str, ...]]:
+    """The nodes that could use a module, and the names that are read.
+
+    Those of code in quotes are among them.
+    """
+    nodes: list[ast.AST] = []
+    reads: set[str] = set()
+    left = [statement]
+    while left:
+        each = left.pop()
+        reads |= read(each)
+        for node in ast.walk(each):
+            if isinstance(node, USERS):
+                nodes.append(node)
+            if isinstance(node, ast.Call) and called(node) in RUNNERS:
+                for text in literals(arguments(node)):
+                    left += statements(text)
+    return tuple(nodes), tuple(sorted(reads))
+
+
+def shorten(statement: ast.stmt) -> None:
+    """Cut data out of a statement: long rows of constants, and long texts.
+
+    They name nothing. A text that is handed to a function may be code: it stays.
+    """
+    handed = {
+        id(each)
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Call)
+        for each in arguments(node)
+    }
+    data: set[int] = set()  # constants, and rows of data
+    for node in reversed(list(ast.walk(statement))):  # what is within comes first
+        if isinstance(node, ast.Constant):
+            data.add(id(node))
+            if isinstance(node.value, str | bytes) and id(node) not in handed:
+                node.value = node.value[:LONG_TEXT]
+        elif isinstance(node, ast.UnaryOp) and id(node.operand) in data:
+            data.add(id(node))
+        elif isinstance(node, ast.List | ast.Tuple | ast.Set):
+            if not all(id(each) in data for each in node.elts):
+                continue
+            data.add(id(node))
+            del node.elts[LONG_ROW:]
+
+
+def arguments(node: ast.Call) -> list[ast.expr]:
+    """What a call hands over."""
+    return [*node.args, *(keyword.value for keyword in node.keywords)]
+
+
+def called(node: ast.Call) -> str:
+    """The last part of the name by which something is called; "" if it has none."""
+    return getattr(node.func, "attr", getattr(node.func, "id", ""))
 
 
 def imported(sources: Iterable[str]) -> set[str]:
@@ -124,23 +222,26 @@ def imported(sources: Iterable[str]) -> set[str]:
     return set().union(*map(imported_by, sources))
 
 
-@lru_cache(maxsize=1000)  # given cells are the same in a whole class
-def imported_by(source: str) -> frozenset[str]:
-    """The modules that one cell imports."""
-    nodes = (node for each in statements(source) for node in ast.walk(each))
-    return frozenset(path for node in nodes for _, path in imports(node))
+@lru_cache(maxsize=100)
+def homes(module: str) -> Mapping[str, str]:
+    """The names in a module → the module in which what they stand for was made.
+
+    Numbers and the like have none, and are left out; all are if it is not installed.
+    """
+    try:
+        loaded = vars(importlib.import_module(module))
+    except ImportError:
+        return {}
+    found = {
+        name: value.__name__
+        if isinstance(value, ModuleType)
+        else getattr(value, "__module__", None)
+        for name, value in loaded.items()
+    }
+    return {name: home for name, home in found.items() if isinstance(home, str)}
 
 
-def imports(node: ast.AST) -> Iterator[tuple[str, str]]:
-    """(the name that is bound, the dotted path that it stands for) of an import."""
-    if isinstance(node, ast.Import):
-        for alias in node.names:
-            yield alias.asname or alias.name.split(".")[0], alias.name
-    elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-        for alias in node.names:
-            yield alias.asname or alias.name, f"{node.module}.{alias.name}"
-
-
+@lru_cache(maxsize=100)
 def public(module: str) -> list[str]:
     """The names that `from module import *` binds; none if it is not installed."""
     try:
@@ -154,25 +255,26 @@ def public(module: str) -> list[str]:
 class Look:
     """Looks through the statements of one cell for what is from a forbidden module.
 
-    `own` are the names that the cell binds itself: what an earlier cell took under
-    such a name is gone.
+    `needed` are the names that the cell takes from outside. What an earlier cell took
+    under another name is gone when this cell reads the name: it has bound it anew.
     """
 
-    def __init__(self, names: Names, rules: Rules, number: int, own: set[str]) -> None:
-        self.names, self.rules, self.number, self.own = names, rules, number, own
+    def __init__(
+        self, names: Names, rules: Rules, number: int, needed: set[str]
+    ) -> None:
+        self.names, self.rules, self.number = names, rules, number
+        self.needed = needed
 
-    def at(self, statement: ast.stmt) -> str | None:
-        """The first forbidden module in the statement; remembers its imports."""
-        found = [self.node(node) for node in ast.walk(statement)]
-        found += [self.taken(name) for name in sorted(loads(statement))]
-        return next((module for module in found if module), None)
+    def taken(self, name: str) -> Iterator[tuple[str, int]]:
+        """The forbidden modules that a name comes from, and since which cell."""
+        for number in list(self.names.taken.get(name, ())):
+            yield from self.since(name, number)
 
-    def taken(self, name: str) -> str | None:
-        """The forbidden module that a name came from, if the name still means that."""
-        module, last = self.names.taken.get(name, (None, -1))
-        if not module or (name in self.own and last < self.number):
-            return None
-        return self.rules.culprit(module)
+    def since(self, name: str, number: int) -> Iterator[tuple[str, int]]:
+        """The same, of what the name means since one cell."""
+        anew = name not in self.needed and number < self.number
+        if not anew and (culprit := self.rules.culprit(self.names.taken[name][number])):
+            yield culprit, max(number, self.number)
 
     def node(self, node: ast.AST) -> str | None:
         """The forbidden module that this one node uses."""
@@ -193,30 +295,36 @@ class Look:
         culprits = []
         for name, path in imports(node):
             culprit = self.rules.culprit(path)
-            if culprit:
+            if culprit and name == "*":
                 culprits.append(culprit)
-                for each in public(culprit) if name == "*" else (name,):
-                    self.names.take(each, culprit, self.number)
+                for each in public(culprit):
+                    path = f"{homes(culprit).get(each, '')}.{each}"
+                    if home := self.rules.culprit(path):
+                        self.names.take(each, home, self.number)
+            elif culprit and self.made_there(node, path):
+                culprits.append(culprit)
+                self.names.take(name, culprit, self.number)
+            elif culprit:
+                continue
             elif any(within(path, root) for root in self.rules.not_from):
                 full = path if "." not in path or name != path.split(".")[0] else name
                 self.names.modules.setdefault(name, full)
         return culprits[0] if culprits else None
 
+    def made_there(self, node: ast.AST, path: str) -> bool:
+        """Whether an import takes what was made in a forbidden module, or a module."""
+        module, _, name = path.rpartition(".")
+        home = homes(module).get(name) if isinstance(node, ast.ImportFrom) else None
+        return home is None or self.rules.culprit(f"{home}.{name}") is not None
+
     def call(self, node: ast.Call) -> str | None:
-        """A call that imports by a name in quotes, or runs code in quotes."""
-        function = node.func
-        name = getattr(function, "attr", getattr(function, "id", ""))
-        arguments = [*node.args, *(keyword.value for keyword in node.keywords)]
-        if name in RUNNERS:
-            for text in literals(arguments):
-                for statement in statements(text):
-                    if module := self.at(statement):
-                        return module
+        """A call that imports by a name in quotes."""
+        name = called(node)
         if name == "getattr" and len(node.args) > 1:
             root, member = dotted(node.args[0]), next(literals(node.args[1:2]), None)
             if root in self.names.modules and member:
                 return self.rules.culprit(f"{self.names.modules[root]}.{member}")
-        return self.texts(arguments, whole=name in IMPORTERS)
+        return self.texts(arguments(node), whole=name in IMPORTERS)
 
     def texts(self, nodes: Iterable[ast.AST], *, whole: bool) -> str | None:
         """A forbidden module's dotted name in quotes; `whole`: also without a dot."""
@@ -227,25 +335,6 @@ class Look:
             if module := self.rules.culprit(text):
                 return module
         return None
-
-
-def loads(statement: ast.stmt) -> set[str]:
-    """The names that a statement reads from the notebook's own scope."""
-    try:
-        tables = [symtable.symtable(ast.unparse(statement), "cell", "exec")]
-    except (SyntaxError, ValueError, RecursionError):  # `return` outside a function
-        return {n.id for n in ast.walk(statement) if isinstance(n, ast.Name)}
-    found: set[str] = set()
-    top = tables[0]
-    while tables:
-        table = tables.pop()
-        tables += table.get_children()
-        found |= {
-            symbol.get_name()
-            for symbol in table.get_symbols()
-            if symbol.is_referenced() and (table is top or symbol.is_global())
-        }
-    return found
 
 
 def literals(nodes: Iterable[ast.AST]) -> Iterator[str]:
@@ -264,20 +353,6 @@ def dotted(node: ast.AST) -> str | None:
     if not isinstance(node, ast.Name):
         return None
     return ".".join([node.id, *reversed(parts)])
-
-
-def bound(statement: ast.AST) -> Iterator[str]:
-    """The names that a statement binds in the cell's own scope."""
-    left = [statement]  # no recursion: a student's expression may be of any depth
-    while left:
-        node = left.pop()
-        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            yield node.name
-        elif not isinstance(node, ast.Lambda):
-            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-                yield node.id
-            yield from (name for name, _ in imports(node))
-            left += ast.iter_child_nodes(node)
 
 
 class Lock:

@@ -131,14 +131,21 @@ class Density(ABC):
 
 
 def _checked(log_prob: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """Let `log_prob` refuse what is no point of the density's space."""
+    """Let `log_prob` refuse what is no point of the space, and results for pairs."""
 
     @wraps(log_prob)
     def check_and_evaluate(
         self: Density, x: Tensor, *rest: Any, **named: Any
     ) -> Tensor:
         expect_points(x, self.dim, f"{type(self).__name__}.log_prob")
-        return log_prob(self, x, *rest, **named)
+        found = log_prob(self, x, *rest, **named)
+        if found.shape != x.shape[:-1]:
+            raise ValueError(
+                f"{type(self).__name__}.log_prob gives shape {tuple(found.shape)} for "
+                f"x of shape {tuple(x.shape)}; expected is one number a point, "
+                f"{tuple(x.shape[:-1])}."
+            )
+        return found
 
     return check_and_evaluate
 

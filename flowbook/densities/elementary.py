@@ -15,6 +15,7 @@ from flowbook.densities.base import (
     supported,
     uniform,
 )
+from flowbook.inputs import expect_count, expect_finite, expect_positive, require
 
 LOG_2PI = math.log(2 * math.pi)
 REACH = 7.0  # a normal holds all but 3e-12 of its mass within so many deviations
@@ -30,8 +31,8 @@ class StandardNormal(Density):
     """
 
     def __init__(self, dim: int) -> None:
-        self.dim = dim
-        self.bounds = ((-REACH, REACH),) * dim
+        self.dim = expect_count(dim, "StandardNormal", 1, "dim")
+        self.bounds = ((-REACH, REACH),) * self.dim
 
     @property
     def view(self) -> Box:
@@ -60,7 +61,7 @@ class UniformBox(Density):
 
     def __init__(self, low: Sequence[float], high: Sequence[float]) -> None:
         sides = [b - a for a, b in zip(low, high, strict=True)]
-        if not sides or min(sides) <= 0:
+        if not sides or not all(0 < side < math.inf for side in sides):
             raise ValueError(f"each low must be below its high, got {low} and {high}")
         self.dim = len(sides)
         self.bounds = tuple(
@@ -107,15 +108,22 @@ class GaussianMixture(Density):
         weights: Sequence[float] | None = None,
     ) -> None:
         self.means = torch.as_tensor(means, dtype=torch.float64)
+        require(self.means, torch.isfinite, "GaussianMixture expects finite means")
         if self.means.ndim != 2:
             shape = tuple(self.means.shape)
             raise ValueError(f"means must have shape (components, dim), got {shape}")
         count, self.dim = self.means.shape
-        scales = torch.as_tensor(scale, dtype=torch.float64).broadcast_to(count)
+        scales = torch.as_tensor(scale, dtype=torch.float64)
         weights = [1.0] * count if weights is None else weights
         weights = torch.as_tensor(weights, dtype=torch.float64)
-        if len(weights) != count or min(scales.min(), weights.min()) <= 0:
-            raise ValueError(f"expected {count} positive scales and weights")
+        for each, shapes in ((scales, [(), (count,)]), (weights, [(count,)])):
+            positive = (each > 0) & each.isfinite()
+            if each.shape not in shapes or not positive.all():
+                raise ValueError(
+                    f"expected {count} positive scales and weights, got "
+                    f"{scales.tolist()} and {weights.tolist()}"
+                )
+        scales = scales.expand(count)
         self.scales, self.weights = scales, weights / weights.sum()
         self.bounds = self._box(REACH)
 
@@ -204,9 +212,8 @@ class LogitNormal(Density):
     bounds = ((0.0, 1.0),)
 
     def __init__(self, mean: float = 0.0, scale: float = 1.0) -> None:
-        if scale <= 0:
-            raise ValueError(f"scale must be positive, got {scale}")
-        self.mean, self.scale = mean, scale
+        self.mean = expect_finite(mean, "LogitNormal", "mean")
+        self.scale = expect_positive(scale, "LogitNormal", "scale")
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Return log p(x) in nats, (..., 1) to (...)."""

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from flowbook.densities.base import Box, Density, normal, uniform
+from flowbook.inputs import expect_positive
 
 # Beyond a drop of so many nats below its largest value, the integrand is left out.
 DROP = 40.0
@@ -33,10 +34,8 @@ class TwoMoons(Density):
     dim = 2
 
     def __init__(self, noise: float = 0.1) -> None:
-        if noise <= 0:
-            raise ValueError(f"noise must be positive, got {noise}")
-        self.noise = noise
-        self.bounds = self._box(7 * noise)
+        self.noise = expect_positive(noise, "TwoMoons", "noise")
+        self.bounds = self._box(7 * self.noise)
 
     @property
     def view(self) -> Box:

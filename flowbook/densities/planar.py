@@ -16,7 +16,12 @@ from flowbook.densities.base import (
     uniform,
 )
 from flowbook.densities.elementary import LOG_2PI, REACH, SIGHT, GaussianMixture
-from flowbook.inputs import expect_points
+from flowbook.inputs import (
+    expect_count,
+    expect_finite,
+    expect_points,
+    expect_positive,
+)
 
 
 class Checkerboard(Density):
@@ -66,6 +71,7 @@ class Rings(Density):
     def __init__(
         self, radii: Sequence[float] = (1.0, 2.0, 3.0), scale: float = 0.05
     ) -> None:
+        radii = [expect_positive(r, "Rings", "radius") for r in radii]
         self.log_radius = GaussianMixture([[math.log(r)] for r in radii], scale)
         self._largest, self._scale = max(radii), scale
         self.bounds = self._box(REACH)
@@ -117,10 +123,11 @@ class Pinwheel(Density):
         centre: float = 2.0,
         spread: tuple[float, float] = (0.5, 0.15),
     ) -> None:
-        if arms < 1:
-            raise ValueError(f"a pinwheel has at least 1 arm, got {arms}")
-        self.arms, self.twist = arms, twist
-        self.centre, self.spread = centre, spread
+        self.arms = expect_count(arms, "Pinwheel", 1, "arms")
+        self.twist = expect_finite(twist, "Pinwheel", "twist")
+        self.centre = expect_finite(centre, "Pinwheel", "centre")
+        first, second = (expect_positive(s, "Pinwheel", "spread") for s in spread)
+        self.spread = (first, second)
         self.bounds = self._box(REACH)
 
     @property
@@ -215,10 +222,8 @@ class Funnel(Density):
     """
 
     def __init__(self, dim: int = 2) -> None:
-        if dim < 2:
-            raise ValueError(f"a funnel has at least 2 dimensions, got {dim}")
-        self.dim = dim
-        self.bounds = ((-9.0, 9.0),) + ((-20.0, 20.0),) * (dim - 1)
+        self.dim = expect_count(dim, "Funnel", 2, "dim")
+        self.bounds = ((-9.0, 9.0),) + ((-20.0, 20.0),) * (self.dim - 1)
 
     @property
     def view(self) -> Box:
@@ -228,7 +233,10 @@ class Funnel(Density):
     def log_prob(self, x: Tensor) -> Tensor:
         """Return log p(x) in nats, (..., dim) to (...)."""
         first, rest = x[..., 0], x[..., 1:]
-        squares = (first / 3).square() + (rest.square().sum(-1) * (-first).exp())
+        # Where the scale is 0 in this dtype, all but a rest of 0 is infinitely far.
+        top = math.log(torch.finfo(x.dtype).max) - 1
+        z = rest * (-first / 2).clamp(max=top).exp()[..., None]
+        squares = (first / 3).square() + z.square().sum(-1)
         log_scales = math.log(3) + (self.dim - 1) * first / 2
         return -0.5 * (squares + self.dim * LOG_2PI) - log_scales
 

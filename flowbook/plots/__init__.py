@@ -4,13 +4,27 @@ A plot function is decorated with `styled` and starts with `figure()`, both from
 `flowbook.plots.style`; it is exported here, and tests/test_plots.py calls it once.
 """
 
+from flowbook.plots.adversarial import (
+    denoising_arrows,
+    distances,
+    modes_over_time,
+    rounds,
+)
 from flowbook.plots.autoregressive import jacobian_sizes, masked_network, plane_fits
+from flowbook.plots.bounds import (
+    gaps_against_count,
+    gaussian_outlines,
+    log_means,
+    signal_to_noise,
+)
+from flowbook.plots.codes import bits_by_prior, code_cells, code_maps
 from flowbook.plots.contraction import (
     Iteration,
     cobwebs,
     jacobian_patterns,
     memory_against_depth,
     probe_variances,
+    residual_step,
     under_bounds,
 )
 from flowbook.plots.coupling import (
@@ -29,16 +43,44 @@ from flowbook.plots.densities import (
     nll_above_entropy,
     surprise,
 )
+from flowbook.plots.drawings import copied_and_moved, coupling_layer
 from flowbook.plots.elementwise import histogram_flows, joints, knotted_map
-from flowbook.plots.flows import density_steps, gaussianised, grid_warp, training_curve
+from flowbook.plots.flows import (
+    density_steps,
+    gaussianised,
+    grid_warp,
+    moments,
+    training_curve,
+)
+from flowbook.plots.gaussianization import family_table, negentropy_curves
 from flowbook.plots.gradients import two_routes, variances
-from flowbook.plots.importance import mixture_optima, proposals, wasted_samples
+from flowbook.plots.images import (
+    bits_of_groups,
+    image_masks,
+    pixel_stages,
+    without_floor,
+)
+from flowbook.plots.importance import (
+    mixture_optima,
+    proposals,
+    unseen_choice,
+    wasted_samples,
+)
+from flowbook.plots.information import (
+    active_latents,
+    information_between,
+    rate_and_images,
+    rate_distortion,
+    saddles,
+    water_levels,
+)
 from flowbook.plots.latent import (
     bound_and_gap,
     bounds_below,
+    chord,
     image_rows,
     latent_map,
-    path_lengths,
+    vae_diagram,
 )
 from flowbook.plots.linear import NormalFit, cost_curves, matrix_images, normal_fits
 from flowbook.plots.one_dimension import (
@@ -48,29 +90,51 @@ from flowbook.plots.one_dimension import (
     map_family,
     strips,
 )
-from flowbook.plots.overview import chapter_map, operation_counts
+from flowbook.plots.overview import chapter_map, operation_counts, parallelogram
+from flowbook.plots.reverse import (
+    density_table,
+    samples_over,
+    two_directions,
+    waves,
+)
 
 __all__ = [
     "Iteration",
     "NormalFit",
+    "active_latents",
+    "bits_by_prior",
+    "bits_of_groups",
     "bound_and_gap",
     "bounds_below",
     "change_of_variables",
     "chapter_map",
+    "chord",
     "cobwebs",
+    "code_cells",
+    "code_maps",
+    "copied_and_moved",
     "cost_curves",
+    "coupling_layer",
     "coupling_steps",
+    "denoising_arrows",
     "density_curves",
     "density_steps",
+    "density_table",
+    "distances",
+    "family_table",
     "fitted_densities",
     "gallery",
     "gap_curves",
+    "gaps_against_count",
+    "gaussian_outlines",
     "gaussianised",
     "grid_warp",
     "histogram_flows",
     "histograms",
+    "image_masks",
     "image_rows",
     "image_tables",
+    "information_between",
     "jacobian_patterns",
     "jacobian_sizes",
     "joints",
@@ -78,26 +142,44 @@ __all__ = [
     "knotted_map",
     "latent_map",
     "learned_map",
+    "log_means",
     "map_family",
     "masked_network",
     "matrix_images",
     "memory_against_depth",
     "mixture_optima",
+    "modes_over_time",
+    "moments",
+    "negentropy_curves",
     "nice_limit",
     "nll_above_entropy",
     "normal_fits",
     "operation_counts",
     "packing",
-    "path_lengths",
+    "parallelogram",
+    "pixel_stages",
     "plane_fits",
     "probe_variances",
     "proposals",
+    "rate_and_images",
+    "rate_distortion",
     "reach_patterns",
+    "residual_step",
+    "rounds",
+    "saddles",
+    "samples_over",
+    "signal_to_noise",
     "strips",
     "surprise",
     "training_curve",
+    "two_directions",
     "two_routes",
     "under_bounds",
+    "unseen_choice",
+    "vae_diagram",
     "variances",
     "wasted_samples",
+    "water_levels",
+    "waves",
+    "without_floor",
 ]

@@ -47,6 +47,30 @@ def jacobian_patterns(jacobians: Mapping[str, Tensor], split: int) -> Figure:
 
 
 @styled
+def residual_step(z: Tensor, arrows: Tensor, steps: Mapping[str, Tensor]) -> Figure:
+    """Draw arrows at points of the plane, and grids after steps along such arrows.
+
+    Shapes: z, arrows and each grid (n, n, 2); every fourth arrow of a row is drawn.
+    """
+    drawn, axes = figure(1, 1 + len(steps), size=(2.0, 2.2))
+    at, way = (_array(tensor)[::4, ::4].reshape(-1, 2) for tensor in (z, arrows))
+    style = {"angles": "xy", "scale_units": "xy", "scale": 1, "width": 0.012}
+    axes[0].quiver(*at.T, *way.T, color=ORANGE, **style)
+    axes[0].plot(*at.T, "o", color=BLUE, ms=2.5)
+    axes[0].set_title("z and g(z)")
+    for axis, (title, nodes) in zip(axes[1:], steps.items(), strict=True):
+        lines = _array(nodes)
+        for k in range(0, len(lines), 2):
+            axis.plot(*lines[k].T, color=BLUE, lw=0.8)
+            axis.plot(*lines[:, k].T, color=BLUE, lw=0.8)
+        axis.set_title(title)
+    for axis in axes:
+        axis.set(aspect="equal", xticks=[], yticks=[])
+        axis.margins(0.08)
+    return drawn
+
+
+@styled
 def cobwebs(iterations: Mapping[str, Iteration], columns: int = 2) -> Figure:
     """Draw iterations z <- h(z): up or down to the curve, across to the diagonal.
 

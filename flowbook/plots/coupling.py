@@ -168,11 +168,11 @@ def fitted_densities(densities: Mapping[str, Tensor], box: Box) -> Figure:
     Shapes: each density on the centres of equal cells of the box, (m, m), first index
     first axis.
     """
-    drawn, axes = figure(1, len(densities), size=(2.0, 2.2))
+    drawn, axes = figure(1, len(densities), size=(2.0, 2.8))
     # A few tall ridges must not make everything else pale.
     top = max(float(np.quantile(_numpy(p), 0.98)) for p in densities.values())
     for axis, (title, density) in zip(axes, densities.items(), strict=True):
-        axis.imshow(
+        image = axis.imshow(
             _numpy(density).T,
             cmap=DENSITY,
             origin="lower",
@@ -183,6 +183,8 @@ def fitted_densities(densities: Mapping[str, Tensor], box: Box) -> Figure:
         axis.set_title(title)
         axis.locator_params(nbins=3, integer=True)
         axis.tick_params(length=2, pad=1)
+    bar = {"location": "bottom", "aspect": 40, "shrink": 0.6, "extend": "max"}
+    drawn.colorbar(image, ax=axes, label="density, mass per unit of area", **bar)
     return drawn
 
 

@@ -1,7 +1,7 @@
 """Figures of flows: a warped grid, a density on its way, a training run."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -146,6 +146,25 @@ def gaussianised(
     reach = max(4.0, float(np.quantile(lengths, 0.999)))
     axes[1].set(xlim=(-reach, reach), ylim=(-reach, reach))
     drawn.legend(loc="outside lower center", ncols=len(masses), columnspacing=1.2)
+    return drawn
+
+
+@styled
+def moments(panels: Mapping[str, Tensor]) -> Figure:
+    """Draw the same moving points at several times, a panel each.
+
+    A point has the same colour in every panel: its direction in the first one.
+
+    Shapes: each panel (n, 2), row i the same point in all of them.
+    """
+    drawn, axes = figure(1, len(panels), size=(1.7, 1.9))
+    hue = _hues(_numpy(next(iter(panels.values()))))
+    for axis, (title, points) in zip(axes, panels.items(), strict=True):
+        axis.scatter(*_numpy(points).T, c=hue, s=1.5, linewidths=0)
+        axis.set_title(title)
+        axis.set_aspect("equal", "datalim")
+        axis.locator_params(nbins=3, integer=True)
+        axis.tick_params(length=2, pad=1)
     return drawn
 
 

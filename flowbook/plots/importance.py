@@ -24,6 +24,24 @@ Components = tuple[Tensor, Tensor, Tensor]  # means (K, 2), stds (K,), weights (
 
 
 @styled
+def unseen_choice(points: Tensor, choice: Tensor) -> Figure:
+    """Draw points as the number of their component, from 1, and beside it as dots.
+
+    Shapes: points (n, 2); choice (n,), integers from 0.
+    """
+    drawn, (left, right) = figure(1, 2, size=(3.0, 3.0))
+    at, numbers = points.numpy(), choice.numpy()
+    for k in np.unique(numbers):
+        style = {"marker": f"${k + 1}$", "s": 34, "linewidths": 0.3}
+        left.scatter(*at[numbers == k].T, color=BLUE, **style)
+    right.scatter(*at.T, color=BLUE, s=9, linewidths=0)
+    for axis, title in ((left, "choose, then draw"), (right, "what is seen")):
+        axis.set(aspect="equal", xlim=(-3, 3), ylim=(-3, 3), title=title)
+        axis.set(xticks=[-2, 0, 2], yticks=[-2, 0, 2])
+    return drawn
+
+
+@styled
 def mixture_optima(
     data: Tensor,
     fits: Mapping[str, Components],

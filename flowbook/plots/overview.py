@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 
+import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
+from torch import Tensor
 
 from flowbook.plots.style import (
     BLUE,
@@ -84,6 +86,29 @@ def _arrow(
 ) -> None:
     style = {"arrowstyle": "->", "color": colour, "lw": 1.2, "shrinkA": 0, "shrinkB": 0}
     axis.annotate("", xy=end, xytext=start, arrowprops=style)
+
+
+@styled
+def parallelogram(matrix: Tensor) -> Figure:
+    """Draw the unit square, and where a matrix takes it: its columns are two sides.
+
+    Blue if the determinant is positive, orange if it is negative. Shapes: (2, 2).
+    """
+    drawn, (axis,) = figure(size=(4.6, 3.2))
+    first, second = matrix.T.tolist()
+    total = [a + b for a, b in zip(first, second, strict=True)]
+    colour = BLUE if torch.linalg.det(matrix) > 0 else ORANGE
+    square = [[0, 0], [1, 0], [1, 1], [0, 1]]
+    axis.fill(*zip(*square, strict=True), fill=False, edgecolor=GREY, ls="--")
+    corners = [[0, 0], first, total, second]
+    axis.fill(*zip(*corners, strict=True), fc=(colour, 0.3), ec=colour)
+    for number, tip in enumerate((first, second), start=1):
+        _arrow(axis, (0, 0), tuple(tip), colour)
+        away = (4, 4 if tip[1] >= 0 else -14)
+        axis.annotate(f"column {number}", tip, away, textcoords="offset points")
+    axis.set(aspect="equal")
+    axis.margins(0.15)
+    return drawn
 
 
 @styled

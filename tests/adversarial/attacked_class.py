@@ -243,7 +243,7 @@ def processes_left(since: float) -> list[str]:
 def rows_of(course: Course) -> dict[str, dict]:
     """The gradebook's rows by student."""
     rows: dict[str, dict] = {}
-    for (student, cell), given in gradebook.given(course, NAME).items():
+    for (student, cell), given in gradebook.recorded(course, NAME).items():
         rows.setdefault(student, {})[cell] = given
     return rows
 

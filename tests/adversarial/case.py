@@ -12,23 +12,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import written
 from tiny_assignment import NAME, cell_of
 
 from autograder.assignment.exam import Exam
 
-SOURCE = '''---
-kernelspec:
-  display_name: Python 3 (ipykernel)
-  language: python
-  name: python3
----
-
-# An assignment under attack
-
-```{code-cell} ipython3
----
-nbgrader: {grade: false, grade_id: given, locked: true, solution: false}
----
+GIVEN = """
 import numpy as np
 import torch
 
@@ -37,69 +26,44 @@ from flowbook.checks import check
 
 def reference(x):
     return 2 * x
-```
-
-## Exercise 1: the square (2 points)
-
-```{code-cell} ipython3
----
-nbgrader: {grade: false, grade_id: square, solution: true}
----
-def square(x):
-    """Return x times x."""
-    ### BEGIN SOLUTION
-    return x * x
-    ### END SOLUTION
-```
-
-```{code-cell} ipython3
----
-nbgrader: {grade: true, grade_id: square-test, points: 2, solution: false}
----
-assert square(3) == 9, "three times three is nine"
-### BEGIN HIDDEN TESTS
+"""
+SOURCE = written.assignment(
+    "An assignment under attack",
+    written.code("grade: false, grade_id: given, locked: true, solution: false", GIVEN),
+    "## Exercise 1: the square (2 points)",
+    written.SQUARE,
+    written.check(
+        "square-test",
+        2,
+        'assert square(3) == 9, "three times three is nine"',
+        """
 a_line_of_the_hidden_tests = -5
 assert square(a_line_of_the_hidden_tests) == 25
-### END HIDDEN TESTS
-```
-
-## Exercise 2: the scale (3 points)
-
-```{code-cell} ipython3
----
-nbgrader: {grade: false, grade_id: scale, solution: true}
----
-def scale(x):
-    """Return twice the tensor x."""
-    ### BEGIN SOLUTION
-    return 2 * x
-    ### END SOLUTION
-```
-
-```{code-cell} ipython3
----
-nbgrader: {grade: true, grade_id: scale-test, points: 3, solution: false}
----
+""",
+    ),
+    "## Exercise 2: the scale (3 points)",
+    written.answer(
+        "scale", 'def scale(x):\n    """Return twice the tensor x."""', "return 2 * x"
+    ),
+    written.check(
+        "scale-test",
+        3,
+        """
 x = torch.tensor([1.0, -2.0, 3.0])
 check(scale(x), reference(x), idea="twice every number")
-### BEGIN HIDDEN TESTS
+""",
+        """
 another_line_of_the_hidden_tests = torch.linspace(-1.0, 1.0, 7)
 assert torch.allclose(scale(another_line_of_the_hidden_tests),
                       2 * another_line_of_the_hidden_tests)
 np.testing.assert_allclose(
     scale(another_line_of_the_hidden_tests).numpy(),
     2 * another_line_of_the_hidden_tests.numpy(), rtol=1e-6)
-### END HIDDEN TESTS
-```
-
-## Exercise 3: why (4 points)
-
-+++ {"nbgrader": {"grade": true, "grade_id": "why", "points": 4, "solution": true}}
-
-### BEGIN SOLUTION
-Because it is so.
-### END SOLUTION
-'''
+""",
+    ),
+    "## Exercise 3: why (4 points)",
+    written.WHY,
+)
 TESTS = ("square-test", "scale-test")
 FULL = (2.0, 3.0)
 NONE = (0.0, 0.0)

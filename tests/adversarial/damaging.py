@@ -393,7 +393,7 @@ def latin(content: bytes) -> bytes:
 def as_version(number: int):
     def convert(content: bytes) -> bytes:
         notebook = nbformat.from_dict(json.loads(content))
-        return json.dumps(nbformat.convert(notebook, number)).encode()
+        return nbformat.writes(notebook, version=number).encode()  # as on the disk
 
     return convert
 
@@ -448,7 +448,9 @@ FILES = {
         "None of the answer cells",
     ),
     "a PDF": rewritten(always(b"%PDF-1.7\n\xff\xfe\0"), None, r"\.pdf", "answers.pdf"),
-    "a script": rewritten(always(SQUARE.encode()), None, r"A \.py file", f"{NAME}.py"),
+    "a script": rewritten(
+        always(SQUARE.encode()), None, r"a notebook was .* 't1_tiny\.py'", f"{NAME}.py"
+    ),
     "a web page": rewritten(always(b"<html>"), None, r"\.html", f"{NAME}.html"),
     "a web page called notebook": rewritten(always(b"<html></html>"), None),
     "gzip called notebook": rewritten(gzip.compress, None, "not a Jupyter notebook"),

@@ -5,6 +5,9 @@ A right answer that stands before an endless loop is kept when the loop can be
 interrupted, as it is in Jupyter; what must be killed takes the answer with it.
 """
 
+import base64
+from io import BytesIO
+
 from case import (
     FULL,
     NONE,
@@ -18,6 +21,7 @@ from case import (
     rewritten,
 )
 from damaging import zipped
+from PIL import Image
 from tiny_assignment import NAME
 
 LOST, KEPT = (0.0, FULL[1]), FULL
@@ -104,6 +108,11 @@ while True: threading.Thread(target=time.sleep, args=(60,)).start()""",
 }
 # What fails by itself within the limits, without costing the answer that stood before.
 FILLED = {
+    "forty busy sessions": """import os
+for _ in range(40):
+    if os.fork() == 0:
+        os.setsid()
+        while True: pass""",
     "the disk": """try:
     with open("/tmp/pwned-full", "wb") as file:
         while True: file.write(b"x" * 10 ** 6)
@@ -167,6 +176,15 @@ def long_source(notebook: Notebook) -> None:
     notebook["cells"].append(own_cell("#" * 2_000_000))
 
 
+def chain(notebook: Notebook) -> None:
+    names = [own_cell(f"a{n} = a{n + 1}") for n in range(900)]
+    notebook["cells"] += [*names, own_cell("a900 = 0")]
+
+
+def long_texts(notebook: Notebook) -> None:
+    notebook["cells"] += [own_cell(f"x = '{'a' * 150_000}'") for _ in range(9)]
+
+
 def deep_metadata(content: bytes) -> bytes:
     deep = b"[" * 5_000 + b"]" * 5_000
     return content.replace(b'"metadata": {', b'"metadata": {"a": ' + deep + b", ", 1)
@@ -183,18 +201,45 @@ def huge_markdown(notebook: Notebook) -> None:
     notebook["cells"].append(own_cell("*" * 300_000 + "[" * 300_000, "markdown"))
 
 
+def half_open(notebook: Notebook) -> None:
+    """A text for a search that tries every way to divide it."""
+    notebook["cells"].append(own_cell("<img src=attachment:" * 45_000, "markdown"))
+
+
+def large_pictures(notebook: Notebook) -> None:
+    """A few kilobytes each, a few hundred megabytes when they are decoded."""
+    buffer = BytesIO()
+    Image.new("RGB", (5_400, 5_400)).save(buffer, "PNG")
+    picture = base64.b64encode(buffer.getvalue()).decode("ascii")
+    for number in range(8):
+        attached = {f"{number}-{each}.png": {"image/png": picture} for each in range(9)}
+        cell = own_cell("Mine.", "markdown", id=f"own{number}", attachments=attached)
+        notebook["cells"].append(cell)
+
+
+def deep_quotes(notebook: Notebook) -> None:
+    notebook["cells"].append(own_cell(">" * 100_000 + "a", "markdown"))
+    notebook["cells"].append(own_cell("- " * 50_000 + "a", "markdown"))
+
+
 def bomb(exam) -> dict[str, bytes]:
     """200 MB of spaces in a zip of 200 kB."""
     return {"bomb.zip": zipped({f"{NAME}.ipynb": b" " * 200_000_000})}
 
 
 SIZES = {
-    "a notebook of 50 MB": changed(heavy_outputs, None, "larger than 40 MB"),
+    "a notebook of 50 MB": changed(heavy_outputs, said="kept without its outputs"),
     "a cell of 2 MB": changed(long_source, None, "the most that is graded"),
     "five thousand cells": changed(cells(5_000, ""), None, "1000 is the most"),
     "hundreds of cells": changed(cells(300, "x = 1"), said="added cells were kept"),
     "a cell of brackets": changed(deep_source),
+    "hundreds of magics": handed(LOST, square=f"{SQUARE}\n" + "%time 1\n" * 600),
+    "a chain of names": changed(chain, said="added cells were kept"),
+    "long texts": changed(long_texts, said="added cells were kept"),
     "markdown that is hard to parse": changed(huge_markdown),
+    "half-open pictures": changed(half_open),
+    "large pictures": changed(large_pictures, said="cannot be shown"),
+    "deep quotations": changed(deep_quotes),
     "nested too deeply": rewritten(
         lambda b: b'{"cells":' + b"[" * 10**6, None, "nested too deeply"
     ),

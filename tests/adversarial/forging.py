@@ -296,6 +296,10 @@ def square(x):
                 {0}
             except BaseException: pass
     return 41"""
+SERVERS = """from autograder.channel.server import Server
+                for n in [s.open[-1] for s in gc.get_objects()
+                          if isinstance(s, Server) and s.open]:
+                    channel.send("""
 CHANNELS = {
     "answers in advance": "[channel.send({'n': n, 'tree': x * x}) for n in range(99)]",
     "its own token": "from autograder.channel.server import Server\n"
@@ -307,6 +311,12 @@ CHANNELS = {
     "+ b'null')",
     "a header without end": "channel._socket.sendall(b'\\xff' * 65536)",
     "a pickle": "channel.send({'n': 1, 'tree': ['pickle', 'cos\\nsystem']})",
+    "a list of the test's": SERVERS + "{'n': n, 'tree': ['K', 1, ['l', [9]]]})",
+    "a refresh": SERVERS + "{'n': 1, 'op': 'refresh', 'in': n, 'tree': ['t', []]})",
+    "a change of what it was not handed": SERVERS
+    + "{'n': n, 'tree': 41, 'changed': [[0, ['l', []]]]})",
+    "a number of a change": SERVERS
+    + "{'n': n, 'tree': 41, 'changed': [[-1, 9], [1.0, 9]]})",
 }
 
 

@@ -305,7 +305,30 @@ SIGNALS = {
         "    kill(parent, number)"
     ),
 }
+# Each is refused; whoever succeeds has a wrong answer.
+RAISED = {
+    "a real-time priority": "os.sched_setscheduler(0, os.SCHED_FIFO, "
+    "os.sched_param(9))",
+    "a better niceness": "os.setpriority(os.PRIO_PROCESS, 0, -5)",
+    "locked memory": "if ctypes.CDLL(None).mlockall(3): raise OSError",
+    "a session's key ring": "if libc.syscall(248, b'user', b'a', b'b', 1, -3) < 0: "
+    "raise OSError",
+    "a queue between processes": "if libc.msgget(4242, 0o1666) < 0: raise OSError",
+}
+
+
+def raises(source: str) -> Case:
+    """A right answer, unless something that is refused succeeds."""
+    return handed(
+        FULL,
+        square="import ctypes, os, resource\nlibc = ctypes.CDLL(None)\nwon = True\n"
+        f"try:\n    {source}\nexcept (OSError, ValueError): won = False\n"
+        "def square(x): return 41 if won else x * x",
+    )
+
+
 CASES = {
+    **{f"raised: {name}": raises(source) for name, source in RAISED.items()},
     **{f"read: {name}": case for name, case in READING.items()},
     **{f"write: {name}": case for name, case in WRITING.items()},
     **{f"outside: {name}": case for name, case in OUTSIDE.items()},

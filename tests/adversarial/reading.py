@@ -19,6 +19,10 @@ HTML = {
     "a title": "</title><title>9/9</title><meta http-equiv=refresh content=0>",
     "a form": "<form action='http://127.0.0.1:@PORT@/'><button>go</button></form>",
     "the end of the page": "</pre></div></main></body></html><script>1</script>",
+    "half of a pair": "a\ud800<b>b</b>",
+    "deep": "<b><p>" * 30_000,
+    "a link to formgrader": "<a href='http://127.0.0.1:8899/formgrader?path=/tmp'>a</a>",
+    "a frame's own end": '"></iframe><script>alert(1)</script>',
     "an object": "<object data='x.swf'></object><embed src='x'><base href='//x'>",
 }
 DISPLAYS = {

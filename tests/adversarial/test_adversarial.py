@@ -12,6 +12,7 @@ import os
 import pickle
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,7 @@ from attacked_class import (
 from case import FULL, Case
 from mutants import mutant
 from page_elements import Elements, assert_harmless
-from plain_user import NOBODY, open_up, python_of
+from plain_user import NOBODY, python_of
 from tiny_assignment import empty_gradebook
 
 from autograder.course.folder import write_whole
@@ -55,7 +56,10 @@ SAMPLE = (
     "reaching out: outside: a connection",
     "reaching out: lasting: a daemon that ignores signals",
     "reaching out: signal: everybody",
+    "reaching out: raised: a real-time priority",
+    "reaching out: raised: a session's key ring",
     "exhausting: loop: a loop that ignores interrupts",
+    "exhausting: size: large pictures",
     "exhausting: memory: a growing list",
     "exhausting: memory: a fork bomb",
     "exhausting: filled: the disk",
@@ -188,11 +192,19 @@ def test_the_report_on_the_class_cannot_act(graded):
 # --- as a plain user ------------------------------------------------------------------
 
 
+@pytest.fixture
+def open_folder():
+    """A folder that a plain user reaches: any start of pytest closes pytest's own."""
+    with tempfile.TemporaryDirectory(prefix="adversarial-") as made:
+        os.chmod(made, 0o755)
+        yield Path(made)
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="this run is a plain user's")
-def test_a_sample_ends_the_same_as_a_plain_user(tmp_path, ran_in):
+@pytest.mark.parametrize("sandbox", ["user namespaces", "landlock"])
+def test_a_sample_ends_the_same_as_a_plain_user(open_folder, ran_in, sandbox):
     command, environment = python_of("user namespaces")
-    open_up(tmp_path)
-    place = tmp_path / "plain"
+    place = open_folder / "plain"
     place.mkdir()
     # nbgrader makes a gradebook by a program that lies where only root may look.
     write_whole(place / "course" / "gradebook.db", empty_gradebook())
@@ -201,12 +213,13 @@ def test_a_sample_ends_the_same_as_a_plain_user(tmp_path, ran_in):
     here = Path(__file__).parent
     paths = [here, here.parent / "builders", here.parents[1], environment["PYTHONPATH"]]
     environment["PYTHONPATH"] = ":".join(map(str, paths))
+    environment["AUTOGRADER_SANDBOX"] = sandbox
     done = subprocess.run(
         [*command, str(here / "attacked_class.py"), str(place), *SAMPLE],
         env=os.environ | environment | {"HOME": str(place), "TMPDIR": str(place)},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
@@ -214,6 +227,7 @@ def test_a_sample_ends_the_same_as_a_plain_user(tmp_path, ran_in):
     assert found["uid"] == NOBODY
     assert {name: wrong for name, wrong in found["problems"].items() if wrong} == {}
     assert found["left"] == found["changed"] == found["visitors"] == []
+    assert found["tiers"] == [sandbox]
     for tier in found["tiers"]:
         ran_in(f"{tier} (a sample of {len(SAMPLE)} cases)", NOBODY)
 

@@ -57,7 +57,7 @@ def test_the_instructors_edition_shows_every_solution(instructors_pages):
         source = (ROOT / f"{name}.md").read_text("utf8")
         html = (instructors_pages / f"{name}.html").read_text("utf8")
         by_hand = len(re.findall(r"^\+\+\+ .*\"solution\": true", source, re.MULTILINE))
-        in_code = len(re.findall(r"^  solution: true$", source, re.MULTILINE))
+        in_code = len(re.findall(r"^nbgrader: .*solution: true", source, re.MULTILINE))
         lines = re.findall(r'<p class="graded-cell">([^<]*)</p>', html)
         assert lines.count("Solution") == in_code > 0, name
         assert lines.count("Solution, graded by hand") == by_hand, name

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from autograder.channel import Channel, Student, TestRun, run_test, serve
+from autograder.channel import CellRun, Channel, RemoteStudent, run_test, serve
 
 IMPORTS = """
 import math
@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from flowbook.checks import Mistake, check, check_raises, check_samples
+from flowbook.side_effects import check_generators, in_place
 """
 
 
@@ -35,7 +36,7 @@ def be_the_student(sock: socket.socket, cells: tuple[str, ...]) -> None:
 
 
 @contextmanager
-def student_of(*cells: str, seconds: float | None = 20.0) -> Iterator[Student]:
+def student_of(*cells: str, seconds: float | None = 20.0) -> Iterator[RemoteStudent]:
     """A student's process that has run these cells after the usual imports."""
     here, there = socket.socketpair()
     with warnings.catch_warnings(action="ignore"):  # pytest-xdist has threads
@@ -46,13 +47,13 @@ def student_of(*cells: str, seconds: float | None = 20.0) -> Iterator[Student]:
     there.close()
     channel = Channel(here)
     try:
-        yield Student(channel, seconds)
+        yield RemoteStudent(channel, seconds)
     finally:
         channel.close()
         os.waitpid(pid, 0)
 
 
-def judged(answer: str, *tests: str, seconds: float = 20.0) -> TestRun:
+def judged(answer: str, *tests: str, seconds: float = 20.0) -> CellRun:
     """How the last of these test cells ends for this answer."""
     namespace: dict[str, Any] = {"__name__": "__main__"}
     exec(IMPORTS, namespace)

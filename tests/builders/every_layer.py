@@ -14,7 +14,9 @@ from flowbook.autoregressive import (
     InverseAffineAutoregressive,
     SplineAutoregressive,
 )
+from flowbook.continuous import Continuous, VelocityField
 from flowbook.contractive import ContractiveResidual, contractive_mlp
+from flowbook.copula import Correlation
 from flowbook.coupling import (
     AdditiveCoupling,
     AffineCoupling,
@@ -22,6 +24,7 @@ from flowbook.coupling import (
     alternating_mask,
     half_mask,
 )
+from flowbook.dequantization import ScaledLogistic
 from flowbook.elementwise import (
     ElementwiseAffine,
     Exp,
@@ -30,11 +33,23 @@ from flowbook.elementwise import (
     Power,
     SinhArcsinh,
 )
-from flowbook.flow import Layer
-from flowbook.linear import PLU, ActNorm, Diagonal, Householder, Permutation, Triangular
+from flowbook.flow import Inverse, Layer
+from flowbook.gaussianization import MarginalGaussianization, Rotation
+from flowbook.images import ConvCoupling, OnPart, PerPixel, Shape, Squeeze
+from flowbook.linear import (
+    PLU,
+    ActNorm,
+    Dense,
+    Diagonal,
+    Householder,
+    Permutation,
+    Triangular,
+)
+from flowbook.masked_convolution import MaskedConvolution
 from flowbook.mixture import LogisticMixture
 from flowbook.nets import mlp
 from flowbook.piecewise import LeakyReLU, PiecewiseLinear, SquareRootBins
+from flowbook.planar_radial import Planar, Radial
 from flowbook.residual import AdditivePair, ReversibleStack
 from flowbook.splines import RationalQuadraticSpline
 
@@ -45,12 +60,30 @@ def additive_pair(dim: int) -> AdditivePair:
     return AdditivePair(half_mask(dim), first, second)
 
 
+def image_shape(dim: int) -> Shape:
+    """Channels, height and width that make up the width `dim`."""
+    return {2: (2, 1, 1), 3: (3, 1, 1), 4: (2, 1, 2), 6: (2, 1, 3)}.get(
+        dim, (1, 1, dim)
+    )
+
+
+def conv_coupling(dim: int) -> ConvCoupling:
+    return ConvCoupling(alternating_mask(dim), image_shape(dim), hidden=8)
+
+
+def per_pixel(kind: Callable[[Tensor], Layer], dim: int) -> PerPixel:
+    channels = image_shape(dim)[0]
+    matrix = torch.eye(channels) + 0.3 * torch.randn(channels, channels)
+    return PerPixel(kind(matrix), image_shape(dim))
+
+
 LAYERS: dict[str, Callable[[int], Layer]] = {
     "diagonal": lambda dim: Diagonal((-1.5) ** torch.arange(1, dim + 1)),
     "permutation": lambda dim: Permutation(torch.arange(dim).roll(1)),
     "Householder": lambda dim: Householder(torch.randn(dim, dim)),
     "triangular": lambda dim: Triangular(torch.eye(dim)),
     "PLU": lambda dim: PLU(torch.randn(dim, dim)),
+    "dense": lambda dim: Dense(torch.randn(dim, dim)),
     "activation normalisation": lambda dim: ActNorm(dim),
     "leaky ReLU": lambda dim: LeakyReLU(),
     "piecewise linear": lambda dim: PiecewiseLinear(torch.full((dim, 5), 0.2)),
@@ -67,6 +100,10 @@ LAYERS: dict[str, Callable[[int], Layer]] = {
         [additive_pair(dim), additive_pair(dim)]
     ),
     "contractive residual": lambda dim: ContractiveResidual(contractive_mlp(dim, 8)),
+    # So few and short steps that their error is that of rounding.
+    "continuous": lambda dim: Continuous(dim, VelocityField(dim, 8), time=0.1, steps=8),
+    "planar": Planar,
+    "radial": Radial,
     "affine autoregressive": lambda dim: AffineAutoregressive(dim, (12, 16)),
     "inverse affine autoregressive": lambda dim: InverseAffineAutoregressive(
         dim, (16, 12), order=torch.arange(dim).flip(0)
@@ -82,6 +119,19 @@ LAYERS: dict[str, Callable[[int], Layer]] = {
     "logit": lambda dim: Logit(),
     "power": lambda dim: Power(2.5),
     "sinh-arcsinh": SinhArcsinh,
+    "marginal Gaussianization": lambda dim: MarginalGaussianization(dim, 4),
+    "rotation": lambda dim: Rotation(torch.linalg.qr(torch.randn(dim, dim)).Q),
+    "correlation": lambda dim: Correlation(torch.eye(dim)),
+    "squeeze": lambda dim: Squeeze(image_shape(dim), (1, image_shape(dim)[2])),
+    "1x1 convolution": lambda dim: per_pixel(Dense, dim),
+    "1x1 convolution by PLU": lambda dim: Inverse(per_pixel(PLU, dim)),
+    "convolutional coupling": conv_coupling,
+    "masked convolution": lambda dim: MaskedConvolution(image_shape(dim)),
+    "masked convolution backwards": lambda dim: MaskedConvolution(
+        image_shape(dim), backwards=True
+    ),
+    "on part": lambda dim: OnPart(SinhArcsinh(dim - 1), dim),
+    "scaled logistic": lambda dim: ScaledLogistic(levels=1, alpha=0.05),
 }
 
 
@@ -98,6 +148,7 @@ SUPPORT: dict[str, tuple[Callable[..., Tensor], Callable[..., Tensor]]] = {
     "power": (on_unit_interval, on_unit_interval),
     "piecewise linear": (on_unit_interval, on_unit_interval),
     "square-root bins": (on_unit_interval, on_unit_interval),
+    "scaled logistic": (torch.randn, on_unit_interval),
 }
 
 # The largest error of a round trip in float32, where it is not the default 1e-5.

@@ -22,10 +22,3 @@ def open_to_all(path):
     """Whether anybody may run a program."""
     places = [Path(path), *Path(path).parents, *Path(path).resolve().parents]
     return Path(path).exists() and all(place.stat().st_mode & 1 for place in places)
-
-
-def open_up(path):
-    """Let anybody enter a folder of pytest's."""
-    for folder in (path, *path.parents):
-        if not folder.stat().st_mode & 1:
-            folder.chmod(0o755)

@@ -32,36 +32,50 @@ def binary(name: str) -> str | None:
 @contextmanager
 def server() -> Iterator[str]:
     """A running server's socket folder; root runs it as the user postgres."""
-    owner = pwd.getpwnam("postgres") if os.getuid() == 0 else pwd.getpwuid(os.getuid())
+    with cluster() as folder, running(folder):
+        yield folder
+
+
+@contextmanager
+def cluster() -> Iterator[str]:
+    """The folder of a new server that does not run yet; its socket will be in it."""
     with tempfile.TemporaryDirectory(prefix="pg-", dir="/tmp") as folder:
-        os.chown(folder, owner.pw_uid, owner.pw_gid)
-        rights = {"env": {"PATH": os.defpath, "LC_ALL": "C"}, "cwd": folder}
-        if os.getuid() == 0:
-            rights |= {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
-        data = f"{folder}/data"
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL} | rights
-        made = [
-            binary("initdb"),
-            "-D",
-            data,
-            "-A",
-            "trust",
-            "-U",
-            "postgres",
-            "-N",
-            "-E",
-            "UTF8",
-        ]
-        subprocess.run(made, check=True, **quiet)
-        said = [f"-c{name}={value}" for name, value in SETTINGS.items()]
-        command = [binary("postgres"), "-D", data, "-k", folder, *said]
-        with subprocess.Popen(command, **quiet) as process:
-            try:
-                wait_for(folder)
-                yield folder
-            finally:
-                process.send_signal(signal.SIGQUIT)  # at once: nobody needs the data
-                process.wait(30)
+        person = owner()
+        os.chown(folder, person.pw_uid, person.pw_gid)
+        command = [binary("initdb"), "-D", f"{folder}/data", "-A", "trust"]
+        command += ["-U", "postgres", "-N", "-E", "UTF8"]
+        subprocess.run(command, check=True, **rights(folder))
+        yield folder
+
+
+@contextmanager
+def running(folder: str) -> Iterator[None]:
+    """Let a server run; it ends at once, for nobody needs what is not written."""
+    said = [f"-c{name}={value}" for name, value in SETTINGS.items()]
+    command = [binary("postgres"), "-D", f"{folder}/data", "-k", folder, *said]
+    with subprocess.Popen(command, **rights(folder)) as process:
+        try:
+            wait_for(folder)
+            yield
+        finally:
+            process.send_signal(signal.SIGQUIT)
+            process.wait(30)
+
+
+def owner() -> pwd.struct_passwd:
+    """As whom the server runs: it refuses to run as root."""
+    root = os.getuid() == 0
+    return pwd.getpwnam("postgres") if root else pwd.getpwuid(os.getuid())
+
+
+def rights(folder: str) -> dict[str, object]:
+    """How its programs are started."""
+    made = {"env": {"PATH": os.defpath, "LC_ALL": "C"}, "cwd": folder}
+    made |= {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    if os.getuid() == 0:
+        person = owner()
+        made |= {"user": person.pw_uid, "group": person.pw_gid, "extra_groups": []}
+    return made
 
 
 def wait_for(folder: str) -> None:

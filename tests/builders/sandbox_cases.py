@@ -2,10 +2,13 @@
 
 import contextlib
 import ctypes
+import fcntl
+import json
 import mmap
 import os
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -86,6 +89,46 @@ def daemon():
             time.sleep(60)
         os._exit(0)
     return "left"
+
+
+def sessions():
+    """Of two children: how `setsid` fails, and whether the session is still ours."""
+    found = []
+    for _ in range(2):
+        reading, writing = os.pipe()
+        if os.fork() == 0:
+            before = os.getsid(0)
+            failed = failure(os.setsid)
+            os.write(writing, json.dumps([failed, os.getsid(0) == before]).encode())
+            os._exit(0)
+        os.wait()
+        found.append(json.loads(os.read(reading, 100)))
+    return found
+
+
+def lock_and_tell(path=os.__file__):
+    """Lock what others may read, in each way; whether another process sees that."""
+    seen = []
+    with open(path, "rb") as file:
+        for lock in (fcntl.flock, fcntl.lockf):
+            kind = fcntl.LOCK_EX if lock is fcntl.flock else fcntl.LOCK_SH
+            failed = failure(lock, file, kind)
+            reading, writing = os.pipe()
+            if os.fork() == 0:
+                with open(path, "rb") as again:
+                    how = fcntl.LOCK_NB | kind
+                    os.write(writing, repr(failure(lock, again, how)).encode())
+                    asked = struct.pack("hhqqi4x", fcntl.F_WRLCK, 0, 0, 0, 0)
+                    with contextlib.suppress(OSError):
+                        answer = fcntl.fcntl(again, fcntl.F_GETLK, asked)
+                        os.write(writing, b" who" * (answer != asked))
+                os._exit(0)
+            os.wait()
+            seen.append([failed, os.read(reading, 100).decode()])
+    watches = [getattr(LIBC, name)(0) for name in ("inotify_init", "inotify_init1")]
+    with open(path, "rb") as file:
+        lease = failure(fcntl.fcntl, file, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+    return seen, watches, lease
 
 
 def fork_bomb():

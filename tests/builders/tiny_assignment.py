@@ -6,25 +6,15 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
+import written
+
 from autograder.assignment.exam import Exam, read_exam
 from autograder.course.folder import Course, write_whole
 from autograder.model import Submission
 from autograder.release.release import publish
 
 NAME = "t1_tiny"
-SOURCE = '''---
-kernelspec:
-  display_name: Python 3 (ipykernel)
-  language: python
-  name: python3
----
-
-# A tiny assignment
-
-```{code-cell} ipython3
----
-nbgrader: {grade: false, grade_id: checks, solution: false}
----
+CHECK = """
 class CheckFailed(AssertionError):
     pass
 
@@ -32,66 +22,37 @@ class CheckFailed(AssertionError):
 def check(got, expected, idea, mistakes=()):
     if got == expected:
         return
-    lines = [f"Idea: {idea}", f"Problem: expected {expected!r}, got {got!r}."]
+    lines = [f"Checked: {idea}", f"Problem: expected {expected!r}, got {got!r}."]
     for value, name, hint in mistakes:
         if got == value:
             lines += [f"Looks like: {name}", f"Hint: {hint}"]
     raise CheckFailed("\\n".join(lines))
-```
-
-## Exercise 1: the square (2 points)
-
-```{code-cell} ipython3
----
-nbgrader: {grade: false, grade_id: square, solution: true}
----
-def square(x):
-    """Return x times x."""
-    ### BEGIN SOLUTION
-    return x * x
-    ### END SOLUTION
-```
-
-```{code-cell} ipython3
----
-nbgrader: {grade: true, grade_id: square-test, points: 2, solution: false}
----
-check(square(3), 9, "the square", [(6, "twice, not squared", "Two times is not x x.")])
-### BEGIN HIDDEN TESTS
+"""
+SOURCE = written.assignment(
+    "A tiny assignment",
+    written.given("checks", CHECK),
+    "## Exercise 1: the square (2 points)",
+    written.SQUARE,
+    written.check(
+        "square-test",
+        2,
+        'check(square(3), 9, "the square", '
+        '[(6, "twice, not squared", "Two times is not x x.")])',
+        """
 hidden_value = -5
 check(square(hidden_value), 25, "the square of a negative number",
       [(-25, "sign kept", "A square has no sign.")])
-### END HIDDEN TESTS
-```
-
-## Exercise 2: the cube (3 points)
-
-```{code-cell} ipython3
----
-nbgrader: {grade: false, grade_id: cube, solution: true}
----
-def cube(x):
-    """Return x times x times x."""
-    ### BEGIN SOLUTION
-    return x * x * x
-    ### END SOLUTION
-```
-
-```{code-cell} ipython3
----
-nbgrader: {grade: true, grade_id: cube-test, points: 3, solution: false}
----
-check(cube(2), 8, "the cube")
-```
-
-## Exercise 3: why (4 points)
-
-+++ {"nbgrader": {"grade": true, "grade_id": "why", "points": 4, "solution": true}}
-
-### BEGIN SOLUTION
-Because it is so.
-### END SOLUTION
-'''
+""",
+    ),
+    "## Exercise 2: the cube (3 points)",
+    written.answer(
+        "cube", 'def cube(x):\n    """Return x times x times x."""', "return x * x * x"
+    ),
+    written.check("cube-test", 3, 'check(cube(2), 8, "the cube")'),
+    "## Exercise 3: why (4 points)",
+    written.WHY,
+    rules="{not_from: [flowbook], allowed: [flowbook.checks]}",
+)
 SQUARE, CUBE = "def square(x):\n    return x * x", "def cube(x):\n    return x * x * x"
 RIGHT = {"square": SQUARE, "cube": CUBE, "why": "It follows."}
 

@@ -1,5 +1,8 @@
 """The checks that teach: strict about a right result, exact about the mistake."""
 
+import math
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -81,7 +84,7 @@ class Float(float):
         (Always(), "got an object of type Always"),
         (torch.zeros(3).as_subclass(Subclass), "got an object of type Subclass"),
         (patched(), "expected 0.5, got 0."),
-        ([0.5, -1.0, 2.0], "got an object of type list"),
+        ([0.5, -1.0, 2.0], "got a list of 3"),
         (TRUTH.cpu().numpy(), "got an array"),
         (0.5, "got a number"),
         (torch.zeros(0), "expected shape (3,), got (0,)"),
@@ -90,8 +93,8 @@ class Float(float):
         (TRUTH + 0j, "of real numbers"),
         (TRUTH.to_sparse(), "dense"),
         (torch.empty(3, device="meta"), "dense"),
-        (torch.full((3,), torch.nan), "3 of 3 values differ; at index 0"),
-        (torch.tensor([0.5, -1.0, torch.inf]), "at index 2 expected 2, got inf"),
+        (torch.full((3,), torch.nan), "3 of 3 values differ; at [0]"),
+        (torch.tensor([0.5, -1.0, torch.inf]), "at [2] expected 2, got inf"),
         (torch.tensor([0.5, -1.0, 2.001]), "1 of 3 values differ"),
     ],
 )
@@ -141,12 +144,13 @@ def test_a_mistake_may_have_another_shape_and_no_finite_value(got, value):
 def test_the_message_has_a_line_for_each_thing_known():
     full = failure(-TRUTH, mistakes=[SIGN], idea="the  log-determinant\nof the map")
     assert str(full).splitlines() == [
-        "Idea: the log-determinant of the map",
-        "Problem: 3 of 3 values differ; at index 0 expected 0.5, got -0.5.",
+        "Checked: the log-determinant of the map",
+        "Problem: 3 of 3 values differ; at [0] expected 0.5, got -0.5.",
         "Looks like: log-det sign",
         "Hint: Look at the sign.",
     ]
-    assert len(str(failure(TRUTH * 3)).splitlines()) == 2
+    unknown = torch.tensor([0.1, 0.2, 7.0])
+    assert len(str(failure(unknown)).splitlines()) == 2
 
 
 def test_a_notebook_shows_the_message_and_no_traceback():
@@ -261,3 +265,45 @@ def test_a_call_that_should_have_raised_is_compared_with_the_mistakes():
 def test_an_error_that_every_stub_raises_proves_nothing():
     with pytest.raises(ValueError, match="Every unsolved answer"):
         check_raises(lambda: None, Exception, idea="refuses")
+
+
+X = torch.tensor([0.5, 1.0, -2.0])
+RIGHT = torch.tensor([1.5, -0.7, 3.1])
+TRUE = torch.tensor([[True, False], [True, True]])
+
+
+@pytest.mark.parametrize(
+    ("got", "right", "said"),
+    [
+        (RIGHT[:2] / 3, RIGHT[:2], "Every value is 1/3 times the right one."),
+        (RIGHT - math.log(2), RIGHT, "the same number, 0.693147 = log(2)."),
+        (RIGHT + math.log(2 * math.pi), RIGHT, "1.83788 = log(2 pi)."),
+        (RIGHT + X, RIGHT, "Every value is too large by x, and right otherwise."),
+        (RIGHT - 2 * X, RIGHT, "too small by 2 x, and right otherwise."),
+        (RIGHT * X, RIGHT, "Every value is x times the right one."),
+        (X, RIGHT, "This is x itself."),
+        (X - RIGHT, RIGHT, "This is x minus the right result."),
+        (RIGHT * 1.0005, RIGHT, "is something rounded, or cut short?"),
+        (TRUE | True, TRUE, "No True is missing, but there are too many."),
+        (TRUE & False, TRUE, "No True is too much, but some are missing."),
+        (~TRUE, TRUE, "Every value is the opposite."),
+    ],
+)
+def test_what_is_right_about_a_wrong_result_is_said(got, right, said):
+    with pytest.raises(CheckFailed) as failed:
+        check(got, right, idea="numbers", given={"x": X})
+    assert said in failed.value.problem
+
+
+@pytest.mark.parametrize("got", [RIGHT.flip(0) * 2, RIGHT**3 + X])
+def test_nothing_is_said_of_numbers_that_are_just_wrong(got):
+    with pytest.raises(CheckFailed) as failed:
+        check(got, RIGHT, idea="numbers", given={"x": X})
+    assert re.search(r"got \S+\.$", failed.value.problem)
+
+
+def test_a_plain_zero_is_told_its_type_and_not_a_mistake_that_gives_0():
+    summed = Mistake("summed", "One number a row.", torch.tensor(0.0))
+    with pytest.raises(CheckFailed, match="expected a tensor of shape") as failed:
+        check(0.0, RIGHT, idea="numbers", mistakes=[summed])
+    assert failed.value.mistake is None

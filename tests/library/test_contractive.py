@@ -167,6 +167,14 @@ def test_the_layer_works_on_images():
     assert (log_det.mean() - exact).abs() <= 4 * log_det.std() / 20
 
 
+def test_the_exact_log_det_works_on_images():
+    conv = SpectralNorm(nn.Conv2d(2, 2, 3, padding=1), (2, 3, 4), bound=0.8)
+    z = torch.randn(5, 2, 3, 4)
+    matrix = torch.eye(24) + dense(conv, (2, 3, 4))
+    exact = torch.linalg.slogdet(matrix).logabsdet
+    torch.testing.assert_close(ExactLogDet()(conv, z), exact.expand(5))
+
+
 def test_training_keeps_the_norm_up_to_date():
     torch.manual_seed(0)
     layer = ContractiveResidual(contractive_mlp(2, 16, lipschitz=0.9))

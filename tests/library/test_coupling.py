@@ -6,6 +6,7 @@ import torch
 from flowbook.coupling import (
     AdditiveCoupling,
     AffineCoupling,
+    Conditioner,
     SplineCoupling,
     Split,
     alternating_mask,
@@ -117,3 +118,34 @@ def test_vectors_of_another_dimension_are_refused():
         ValueError, match=r"expects z of shape \(batch, 3\), got \(5, 4\)"
     ):
         AffineCoupling(alternating_mask(3))(torch.randn(5, 4))
+
+
+@pytest.mark.parametrize("kind", [AffineCoupling, SplineCoupling])
+def test_dropout_acts_in_training_alone_and_saves_nothing(kind):
+    plain, dropping = kind(half_mask(6), 32), kind(half_mask(6), 32, dropout=0.5)
+    torch.nn.init.normal_(plain.conditioner.weights, std=0.3)
+    dropping.load_state_dict(plain.state_dict())
+    x = torch.randn(5, 6)
+    dropping.eval()
+    torch.testing.assert_close(dropping.inverse(x), plain.inverse(x))
+    dropping.train()
+    assert not torch.equal(dropping.inverse(x)[0], dropping.inverse(x)[0])
+
+
+def test_dropout_leaves_out_its_share_and_keeps_the_mean():
+    network = Conditioner(1, 4000, 1, dropout=0.3)
+    w1, _, w2, _, w3, _ = network.parts()
+    with torch.no_grad():
+        network.weights.fill_(0.0)
+        for weight in (w1, w3):
+            weight.fill_(1.0)
+        w2.copy_(torch.eye(4000))
+        # Each chain of units passes with probability 0.49, and is scaled up by as much.
+        passed = torch.stack([network(torch.ones(1, 1))[0, 0] for _ in range(20)])
+    assert (passed * 0.49 / 4000).mean().item() == pytest.approx(0.49, abs=0.01)
+    assert network.eval()(torch.ones(1, 1)).item() == pytest.approx(4000)
+
+
+def test_a_dropout_of_everything_is_refused():
+    with pytest.raises(ValueError, match=r"at least 0 and below 1, got 1\.0"):
+        AffineCoupling(half_mask(4), dropout=1.0)

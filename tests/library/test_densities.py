@@ -363,10 +363,13 @@ def test_entropy_by_quadrature_refuses_three_dimensions():
         (lambda: GaussianMixture([0.0, 1.0], 1.0), r"shape \(components, dim\)"),
         (lambda: GaussianMixture([[0.0]], -1.0), "1 positive scales and weights"),
         (lambda: GaussianMixture([[0.0]], 1.0, (1.0, 2.0)), "1 positive scales"),
-        (lambda: LogitNormal(0.0, 0.0), "scale must be positive, got 0.0"),
-        (lambda: TwoMoons(0.0), "noise must be positive, got 0.0"),
-        (lambda: Funnel(1), "at least 2 dimensions, got 1"),
-        (lambda: Pinwheel(0), "at least 1 arm, got 0"),
+        (
+            lambda: LogitNormal(0.0, 0.0),
+            "LogitNormal expects a positive scale, got 0.0",
+        ),
+        (lambda: TwoMoons(0.0), "TwoMoons expects a positive noise, got 0.0"),
+        (lambda: Funnel(1), "integer dim >= 2, got 1"),
+        (lambda: Pinwheel(0), "integer arms >= 1, got 0"),
     ],
 )
 def test_bad_parameters_get_a_sentence(make, message):

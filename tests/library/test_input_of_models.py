@@ -107,7 +107,7 @@ def test_a_likelihood_draws_one_x_a_row_of_its_support(build, rows):
 @pytest.mark.parametrize("sigma", [0.0, -1.0, math.nan, math.inf])
 @pytest.mark.parametrize("build", [FixedGaussian, LearnedGaussian])
 def test_a_sigma_is_positive(build, sigma):
-    with pytest.raises(ValueError, match="sigma is positive and finite, got"):
+    with pytest.raises(ValueError, match="expects a positive sigma, got"):
         build(sigma)
 
 
@@ -284,3 +284,94 @@ def test_a_weighted_mean_refuses_values_that_would_broadcast():
 def test_an_estimator_refuses_a_column_for_a_value_a_row():
     with pytest.raises(ValueError, match=r"to map \(9, 2\) to \(9,\), got \(9, 1\)"):
         score_function(lambda z: z[:, :1], torch.zeros(2), torch.randn(9, 2))
+
+
+@pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.int8, torch.int64])
+def test_levels_of_every_kind_of_integer_are_the_same_levels(dtype):
+    # 300 levels are more than a byte counts.
+    for build in (
+        Bernoulli,
+        lambda: Categorical(300),
+        lambda: DiscretizedLogistic(300),
+    ):
+        likelihood, x = build(), torch.tensor([[0, 1, 1]])
+        parameters = torch.randn(1, 3 * likelihood.numbers)
+        expected = likelihood(x.float(), parameters)
+        torch.testing.assert_close(likelihood(x.to(dtype), parameters), expected)
+
+
+@pytest.mark.parametrize("build", EVERY.values(), ids=EVERY)
+def test_a_likelihood_wants_tensors(build):
+    likelihood: Likelihood = build()
+    for x, parameters in [
+        ([[0.0]], torch.zeros(1, likelihood.numbers)),
+        (np.zeros((1, 1)), torch.zeros(1, likelihood.numbers)),
+        (torch.zeros(1, 1), np.zeros((1, likelihood.numbers))),
+    ]:
+        with pytest.raises(TypeError, match=r"as a torch\.Tensor.*got"):
+            likelihood(x, parameters)
+
+
+@pytest.mark.parametrize("build", [Categorical, DiscretizedLogistic])
+def test_parameters_of_another_width_have_no_mean_and_no_samples(build):
+    likelihood = build(5)
+    wrong = torch.zeros(2, 2 * likelihood.numbers + 1)
+    for function in (likelihood.mean, lambda p: likelihood.sample(p, 0)):
+        with pytest.raises(
+            ValueError, match=r"parameters of shape \(\.\.\., \d \* dim\)"
+        ):
+            function(wrong)
+
+
+def test_a_categorical_wants_all_its_logits():
+    with pytest.raises(ValueError, match="expects 4 logits, got 3"):
+        Categorical(4).log_prob(torch.zeros(2, 3), *[torch.zeros(2, 3)] * 3)
+
+
+@pytest.mark.parametrize("model", [VAE(3, 2, Bernoulli(), 8)])
+def test_a_model_names_its_precision_and_that_of_the_data(model):
+    with pytest.raises(
+        ValueError, match=r"of torch\.float32 and got x of torch\.float64"
+    ):
+        model.elbo(torch.ones(2, 3, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("sigma2", [None, 1e-3])
+def test_the_density_of_pca_keeps_its_digits_in_float32(sigma2):
+    images, _ = digits(torch.float32)
+    model = ProbabilisticPCA.fit(images, 55 if sigma2 is None else 20, sigma2)
+    weight, variance = model.weight.double(), model.sigma2.double()
+    covariance = weight @ weight.mT + variance * torch.eye(DIM, dtype=torch.float64)
+    exact = torch.distributions.MultivariateNormal(model.mean.double(), covariance)
+    found, expected = model.log_prob(images[:99]), exact.log_prob(images[:99].double())
+    error = ((found - expected) / expected.abs().clamp(min=1)).abs().max()
+    assert error < 2e-5
+
+
+@pytest.mark.parametrize(
+    ("noise", "baseline"),
+    [((9, 1), 0.0), ((9, 3), 0.0), ((9, 2), (9, 1)), ((9, 2), (9,)), ((2,), 0.0)],
+)
+def test_an_estimator_refuses_widths_that_would_broadcast(noise, baseline):
+    if isinstance(baseline, tuple):
+        baseline = torch.zeros(baseline)
+    with pytest.raises(ValueError, match=r"of (the )?shape"):
+        score_function(
+            lambda z: z.sum(-1), torch.zeros(2), torch.randn(noise), baseline
+        )
+
+
+def test_a_posterior_takes_a_seed_as_samplers_do():
+    posterior = GaussianPosterior(torch.zeros(2, 3), torch.zeros(2, 3))
+    device = torch.get_default_device()
+    expected = posterior.sample(4, torch.Generator(device).manual_seed(7))
+    for seed in (7, np.int64(7)):
+        assert torch.equal(posterior.sample(4, seed), expected)
+
+
+@pytest.mark.parametrize("shape", [(3, 63), (3, 1), (0, 64), (64,)])
+def test_a_baseline_names_the_images_that_it_wants(shape):
+    right, wrong = torch.zeros(2, 64), torch.zeros(shape)
+    for pair in ((right, wrong), (wrong, right)):
+        with pytest.raises(ValueError, match=r"images of shape \(n, 64\), got"):
+            baselines.histogram(*pair)

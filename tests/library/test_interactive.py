@@ -145,7 +145,29 @@ def test_a_model_that_has_no_latent_plane_is_refused(vae):
         )
 
 
-@pytest.mark.parametrize("kind", ["map", "flow", "cobweb", "latent"])
+def test_a_vae_of_other_sizes_is_refused():
+    encoder, decoder = mlp(64, 8, 4, depth=1), mlp(3, 8, 64, depth=1)
+    with pytest.raises(ValueError, match="3 to 64"):
+        interactive.encode_draw_decode(
+            encoder, decoder, torch.zeros(1, 64), torch.zeros(1), 0, still()
+        )
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "determinant",
+        "map",
+        "flow",
+        "coupling",
+        "cobweb",
+        "drift",
+        "latent",
+        "vae",
+        "beta",
+        "distance",
+    ],
+)
 def test_a_notebooks_scripts_are_one_element_that_ends_once(kind):
     text = figure_scripts.for_notebook(kind)
     assert text.count("<script") == text.count("</script") == 1
@@ -153,8 +175,60 @@ def test_a_notebooks_scripts_are_one_element_that_ends_once(kind):
     assert figure_scripts.names(kind)[0] == "core"
 
 
-def test_the_wheel_holds_the_scripts():
-    files = set(figure_scripts.FOLDER.rglob("*.*"))
+def test_the_wheel_holds_the_scripts_and_every_other_file_of_data():
+    present = (path for path in (ROOT / "flowbook").rglob("*") if path.is_file())
+    files = {path for path in present if path.suffix not in (".py", ".pyc")}
+    assert set(figure_scripts.FOLDER.rglob("*.*")) <= files
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     data = project["tool"]["setuptools"]["package-data"]["flowbook"]
     assert files == {path for each in data for path in (ROOT / "flowbook").glob(each)}
+
+
+def test_a_drift_carries_its_paths_and_refuses_another_number_of_densities():
+    path, log_prob = torch.randn(5, 7, 2), torch.randn(5, 7)
+    data = interactive.drift(path, log_prob, still()).data
+    assert torch.equal(unpacked(data["path"]), path)
+    assert torch.equal(unpacked(data["log_prob"]), log_prob)
+    with pytest.raises(ValueError, match=r"\(5, 7\), got \(7, 5\)"):
+        interactive.drift(path, log_prob.T, still())
+
+
+def test_beta_carries_codes_that_give_the_digits_back():
+    x = torch.rand(100, 64, dtype=torch.float64)
+    data = interactive.beta_curve(x, x[:10], 0.2, 1.5, still()).data
+    vectors, codes = unpacked(data["vectors"]), unpacked(data["codes"])
+    rebuilt = unpacked(data["mean"]) + codes @ vectors.T
+    torch.testing.assert_close(rebuilt, x[:10].float(), atol=1e-5, rtol=0)
+    variances = unpacked(data["variances"])
+    assert (variances.diff() <= 0).all()
+    torch.testing.assert_close(
+        variances.sum(), x.var(0, correction=0).sum().float(), atol=1e-4, rtol=0
+    )
+    assert (data["sigma2"], data["beta"]) == (0.2**2, 1.5)
+
+
+def test_a_determinant_carries_the_columns_of_a_matrix_of_the_plane():
+    matrix = torch.tensor([[2.0, 1.0], [0.5, -1.5]])
+    data = interactive.determinant(matrix, still()).data
+    assert data == {"columns": [[2.0, 0.5], [1.0, -1.5]]}
+    with pytest.raises(ValueError, match=r"\(2, 2\), got \(3, 3\)"):
+        interactive.determinant(torch.eye(3), still())
+
+
+def test_a_distance_starts_between_its_ends():
+    data = interactive.distance(2.0, 8.0, still()).data
+    assert data == {"start": 2.0, "most": 8.0}
+    with pytest.raises(ValueError, match="between 0 and most; got 9"):
+        interactive.distance(9.0, 8.0, still())
+
+
+def test_a_coupling_carries_layers_that_copy_the_first_coordinate():
+    first = AffineCoupling(torch.tensor([1, 0]), 4)
+    data = interactive.coupling_layers(
+        {"affine": first}, torch.tensor([0.5, -1.0]), still()
+    ).data
+    assert data["layers"]["affine"]["type"] == "affine"
+    assert data["start"] == [0.5, -1.0]
+    second = AffineCoupling(torch.tensor([0, 1]), 4)
+    with pytest.raises(ValueError, match="copy the first coordinate"):
+        interactive.coupling_layers({"affine": second}, torch.zeros(2), still())

@@ -29,6 +29,20 @@ EXAMPLES: dict[str, Callable[[], Figure]] = {
     "density_curves": lambda: plots.density_curves(GRID, {"p": BELL}, GRID, 1.0),
     "learned_map": lambda: plots.learned_map(GRID, {"map": 2 * GRID}, {"p": BELL}),
     "map_family": lambda: plots.map_family(GRID, {"a": 2 * GRID}, {"a": BELL / 2}),
+    "density_table": lambda: plots.density_table(
+        {"a": {"one": torch.rand(8, 8), "two": torch.zeros(8, 8)}}, NEAR
+    ),
+    "samples_over": lambda: plots.samples_over({"x": torch.randn(50, 2)}, Banana()),
+    "two_directions": lambda: plots.two_directions(
+        GRID, BELL, {"a": BELL, "b": BELL, "b*": BELL}, GRID, {"a": BELL, "b": BELL}
+    ),
+    "waves": lambda: plots.waves({"a": torch.randn(3, 9), "b": torch.randn(3, 9)}),
+    "family_table": lambda: plots.family_table(
+        {"a": {"one": 0.0, "two": 0.5}, "b": {"one": 0.02, "two": 3.0}}, ["a"]
+    ),
+    "negentropy_curves": lambda: plots.negentropy_curves(
+        {"left": {"a": BELL + 0.1, "a, new*": BELL + 0.2}, "right": {"b": BELL + 1}}
+    ),
     "two_routes": lambda: plots.two_routes(
         {"a": torch.rand(5, 2), "b": torch.rand(5, 2)}, (5.0, 5.0)
     ),
@@ -36,6 +50,17 @@ EXAMPLES: dict[str, Callable[[], Figure]] = {
         [1, 2], {"a": torch.ones(2)}, {"a": torch.ones(2)}
     ),
     "operation_counts": lambda: plots.operation_counts([1, 2], {"LU": [1, 6]}),
+    "parallelogram": lambda: plots.parallelogram(
+        torch.tensor([[2.0, 1.0], [0.5, -1.5]])
+    ),
+    "bits_of_groups": lambda: plots.bits_of_groups(
+        {"a": torch.rand(50), "b": torch.rand(50) + 1}, {"one": 0.5}, (0.0, 2.0)
+    ),
+    "image_masks": lambda: plots.image_masks(
+        {"a": torch.eye(3), "b": torch.ones(2, 2)}
+    ),
+    "pixel_stages": lambda: plots.pixel_stages({"a": torch.rand(50), "b": BELL}),
+    "without_floor": lambda: plots.without_floor({"a": BELL, "b": 2 * BELL}, 0.5),
     "strips": lambda: plots.strips(
         GRID, BELL, 2 * GRID, BELL / 2, GRID[::10], 2 * GRID[::10], 0.2
     ),
@@ -45,6 +70,7 @@ EXAMPLES: dict[str, Callable[[], Figure]] = {
     "density_steps": lambda: plots.density_steps(
         [torch.randn(50, 2)] * 2, [torch.rand(8, 8)] * 2, [((-1, 1), (0, 2))] * 2, "zx"
     ),
+    "moments": lambda: plots.moments({"a": torch.randn(50, 2), "b": torch.ones(50, 2)}),
     "training_curve": lambda: plots.training_curve(
         torch.linspace(3, 1.1, 90), entropy=1.0, reached=1.1
     ),
@@ -76,8 +102,58 @@ EXAMPLES: dict[str, Callable[[], Figure]] = {
     "latent_map": lambda: plots.latent_map(
         torch.randn(50, 2), torch.arange(50) % 10, torch.rand(3, 3, 8, 8), side=2.0
     ),
-    "path_lengths": lambda: plots.path_lengths(
-        BELL, {8: torch.rand(2, 41)}, {8: torch.rand(2, 41)}, {8: (0.8, 1.2)}
+    "residual_step": lambda: plots.residual_step(
+        torch.rand(5, 5, 2), torch.rand(5, 5, 2), {"one": torch.rand(5, 5, 2)}
+    ),
+    "unseen_choice": lambda: plots.unseen_choice(
+        torch.randn(20, 2), torch.arange(20) % 3
+    ),
+    "vae_diagram": lambda: plots.vae_diagram(torch.rand(8, 8)),
+    "chord": lambda: plots.chord((0.2, 1.8)),
+    "log_means": lambda: plots.log_means({1: GRID, 5: GRID / 2}, 0.1, low=-2.0),
+    "gaps_against_count": lambda: plots.gaps_against_count(
+        [1, 2], {"q": torch.rand(2), "r": torch.rand(2)}, {"q": torch.rand(2)}
+    ),
+    "signal_to_noise": lambda: plots.signal_to_noise([1, 2], {"q": torch.rand(2)}),
+    "gaussian_outlines": lambda: plots.gaussian_outlines(
+        torch.eye(2), {"one": torch.eye(2), "two": 2 * torch.eye(2)}
+    ),
+    "denoising_arrows": lambda: plots.denoising_arrows(
+        {"a": (torch.rand(9, 2), torch.rand(5, 2), torch.rand(5, 2))}
+    ),
+    "distances": lambda: plots.distances(
+        GRID, {"p": BELL, "q": BELL}, BELL, GRID, {"JS": BELL}, 1.0
+    ),
+    "rounds": lambda: plots.rounds({"a": torch.randn(9, 2)}),
+    "modes_over_time": lambda: plots.modes_over_time(
+        {"GAN": [0, 10]}, {"GAN": torch.rand(3, 2)}, 8
+    ),
+    "rate_and_images": lambda: plots.rate_and_images(
+        GRID, GRID.square(), {"one": (0.0, 1.0)}, torch.rand(2, 3, 8, 8)
+    ),
+    "water_levels": lambda: plots.water_levels(BELL, (0.1, 0.5)),
+    "rate_distortion": lambda: plots.rate_distortion(
+        GRID, BELL, {"a": (GRID[:2], BELL[:2])}
+    ),
+    "saddles": lambda: plots.saddles(
+        GRID,
+        {"b": GRID[:, None].square() - GRID.square() / 2},
+        {"b": [torch.rand(4, 2)]},
+    ),
+    "information_between": lambda: plots.information_between(
+        ["a", "b"], torch.zeros(2), (torch.ones(2), torch.ones(2)), 2 * torch.ones(2)
+    ),
+    "active_latents": lambda: plots.active_latents(
+        [1, 2], {"a": torch.rand(2, 3), "b": torch.rand(2, 3)}
+    ),
+    "code_cells": lambda: plots.code_cells(
+        torch.randn(30, 2), {"K = 2": torch.randn(2, 2)}, reach=2.0
+    ),
+    "bits_by_prior": lambda: plots.bits_by_prior(
+        [8, 16], {"uniform": torch.rand(2)}, {"VAE": 0.5}
+    ),
+    "code_maps": lambda: plots.code_maps(
+        torch.rand(3, 8, 8), torch.randint(4, (3, 2, 2)), 4
     ),
     "jacobian_sizes": lambda: plots.jacobian_sizes({"J": torch.rand(4, 4).tril()}),
     "masked_network": lambda: plots.masked_network(
@@ -100,6 +176,10 @@ EXAMPLES: dict[str, Callable[[], Figure]] = {
     "under_bounds": lambda: plots.under_bounds(
         {"b": (GRID + 3, BELL, 2 * BELL)}, "k", "error", bottom=1e-3
     ),
+    "copied_and_moved": lambda: plots.copied_and_moved(
+        GRID, {"a": GRID, "b": BELL}, torch.rand(3, 5, 2), torch.tensor([0.0, 1.0])
+    ),
+    "coupling_layer": plots.coupling_layer,
     "coupling_steps": lambda: plots.coupling_steps(
         {"f": [_grid(4)] * 2}, {"f": [torch.zeros(3, 3)] * 2}, "zx"
     ),

@@ -44,10 +44,18 @@ AT_LEAST_TWO = {
     "spline coupling",
     "additive pair",
     "reversible stack",
+    "convolutional coupling",
+    "on part",
 }
 ON_UNIT_INTERVAL = {
     "forward": {"logit", "power", "piecewise linear", "square-root bins"},
-    "inverse": {"logistic", "power", "piecewise linear", "square-root bins"},
+    "inverse": {
+        "logistic",
+        "power",
+        "piecewise linear",
+        "square-root bins",
+        "scaled logistic",
+    },
 }
 numbers = st.one_of(
     st.floats(-6, 6, width=32),

@@ -4,6 +4,7 @@ import copy
 import io
 import pickle
 
+import numpy as np
 import pytest
 import torch
 from every_layer import LAYERS, NAMES, domain, make
@@ -21,13 +22,15 @@ from flowbook.densities import (
     Banana,
     Density,
     GaussianMixture,
+    LogitNormal,
     Rings,
     SineRing,
     StandardNormal,
     UniformBox,
 )
-from flowbook.elementwise import Power
-from flowbook.flow import Flow, Layer
+from flowbook.elementwise import Exp, Logistic, Power
+from flowbook.flow import Flow, Inverse, Layer
+from flowbook.hierarchy import TwoLevelVAE
 from flowbook.latent import VAE
 from flowbook.likelihoods import Categorical, DiscretizedLogistic, FixedGaussian
 from flowbook.nets import mlp
@@ -105,6 +108,21 @@ def test_a_whole_layer_survives_pickling(name):
     assert torch.equal(pickle.loads(pickle.dumps(layer))(z)[0], layer(z)[0])
 
 
+class Holding(Density):
+    """A density of a reader that keeps its numbers in something else."""
+
+    dim, bounds = 1, ((0.0, 1.0),)
+
+    def __init__(self, held: object) -> None:
+        self.held = held
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        raise NotImplementedError
+
+    def _draw(self, n, generator, dtype):
+        raise NotImplementedError
+
+
 # What is no weight, and changes the map: (saved, rebuilt differently).
 OTHER_CONSTANTS = {
     "slope": (lambda: LeakyReLU(0.1), lambda: LeakyReLU(0.2)),
@@ -130,6 +148,10 @@ OTHER_CONSTANTS = {
         lambda: VAE(4, 2, Categorical(3), 8, shift=8, scale=8),
         lambda: VAE(4, 2, Categorical(3), 8, shift=8, scale=4),
     ),
+    "scale of a VAE with two levels": (
+        lambda: TwoLevelVAE(4, 2, 2, Categorical(3), 8, shift=8, scale=8),
+        lambda: TwoLevelVAE(4, 2, 2, Categorical(3), 8, shift=8, scale=4),
+    ),
     "kind of a base": (
         lambda: Flow(StandardNormal(2), []),
         lambda: Flow(UniformBox((0.0, 0.0), (1.0, 1.0)), []),
@@ -146,6 +168,46 @@ OTHER_CONSTANTS = {
         lambda: Flow(Rings((1.0, 2.0)), []),
         lambda: Flow(Rings((1.0, 3.0)), []),
     ),
+    "kind of a layer": (
+        lambda: Flow(StandardNormal(1), [Exp()]),
+        lambda: Flow(StandardNormal(1), [Logistic()]),
+    ),
+    "number of layers": (
+        lambda: Flow(StandardNormal(1), [Exp(), Exp()]),
+        lambda: Flow(StandardNormal(1), [Exp()]),
+    ),
+    "direction of a layer": (
+        lambda: Flow(StandardNormal(1), [Inverse(Exp())]),
+        lambda: Flow(StandardNormal(1), [Inverse(Inverse(Exp()))]),
+    ),
+    # Both conditioners have 542 weights.
+    "sizes that add up to the same": (
+        lambda: SplineCoupling(torch.tensor([1, 0]), hidden=16, bins=5),
+        lambda: SplineCoupling(torch.tensor([1, 0]), hidden=15, bins=6),
+    ),
+    "activation of a pair": (
+        lambda: AdditivePair(torch.tensor([1, 0]), mlp(1, 4, 1), mlp(1, 4, 1)),
+        lambda: AdditivePair(
+            torch.tensor([1, 0]), mlp(1, 4, 1, activation=nn.SiLU), mlp(1, 4, 1)
+        ),
+    ),
+    "activation of a contraction": (
+        lambda: ContractiveResidual(nn.Sequential(nn.Linear(2, 2), nn.ELU(0.5))),
+        lambda: ContractiveResidual(nn.Sequential(nn.Linear(2, 2), nn.ELU(0.6))),
+    ),
+    **{
+        f"{type(a).__name__} in a base": (
+            lambda a=a: Flow(Holding(a), []),
+            lambda b=b: Flow(Holding(b), []),
+        )
+        for a, b in [
+            ([LogitNormal(0.0)], [LogitNormal(1.0)]),
+            (np.array([1.0, 2.0]), np.array([1.0, 3.0])),
+            (np.float32(1), np.float32(2)),
+            ({"a": 1.0}, {"a": 2.0}),
+            ("box", "ball"),
+        ]
+    },
     "flow within a flow": (
         lambda: Flow(StandardNormal(2), [Flow(StandardNormal(2), [LeakyReLU(0.3)])]),
         lambda: Flow(StandardNormal(2), [Flow(StandardNormal(2), [LeakyReLU(0.4)])]),
@@ -159,7 +221,7 @@ OTHER_CONSTANTS = {
 def test_loading_refuses_weights_of_another_map(build, other):
     state = through_a_file(build())
     build().load_state_dict(state)
-    with pytest.raises(RuntimeError, match=r"was saved as|Missing|size mismatch"):
+    with pytest.raises(RuntimeError, match=r"was saved as|Missing|Unexpected|size"):
         other().load_state_dict(state)
 
 

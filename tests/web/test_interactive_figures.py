@@ -12,12 +12,15 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor
-from torch.distributions import Normal
+from torch.distributions import Normal, kl_divergence
+from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.nn.utils import vector_to_parameters
 
+from flowbook.adversarial import jensen_shannon
 from flowbook.coupling import AdditiveCoupling, AffineCoupling, SplineCoupling
 from flowbook.densities import StandardNormal
 from flowbook.flow import Flow, Layer
+from flowbook.information import water_filling
 from flowbook.likelihoods import DiscretizedLogistic
 from flowbook.linear import Diagonal
 from flowbook.nets import mlp
@@ -27,12 +30,20 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator
 
 PAGES = {
+    "determinant": "00_how_to_use",
     "map": "02_one_dimension",
     "flow": "03_many_dimensions",
+    "coupling": "06_coupling",
     "two flows": "06_coupling",
     "cobweb": "09_contraction_mappings",
+    "drift": "10_log_dets_and_time",
     "latent": "14_elbo",
+    "vae": "14_elbo",
+    "beta": "18_information",
+    "distance": "19_autoencoders_and_gans",
 }
+
+KINDS = {"two flows": "flow"}  # of other names: the name itself
 
 pytestmark = pytest.mark.web
 
@@ -40,9 +51,11 @@ pytestmark = pytest.mark.web
 class Figure:
     """One interactive figure on an open page."""
 
-    def __init__(self, page: object) -> None:
+    def __init__(self, page: object, name: str) -> None:
+        kind = KINDS.get(name, name)
         self.page = page
-        self.root: Locator = page.locator(".interactive").first
+        self.selector = f'.interactive[data-figure="{kind}"]'
+        self.root: Locator = page.locator(self.selector).first
 
     def wake(self) -> "Figure":
         """Scroll to it, and wait until it is alive and has said its numbers."""
@@ -52,7 +65,8 @@ class Figure:
         )
         self.root.locator(".reading").wait_for(timeout=15_000)
         self.page.wait_for_function(
-            "document.querySelector('.interactive .reading').innerText.length > 20"
+            "(selector) => document.querySelector(selector).innerText.length > 20",
+            arg=f"{self.selector} .reading",
         )
         return self
 
@@ -112,7 +126,7 @@ def opened(pages, address) -> Iterator[Callable[[str], Figure]]:
         visit.page.bring_to_front()
         if visit.page.url != url:
             visit.open(url)
-        return Figure(visit.page).wake()
+        return Figure(visit.page, name).wake()
 
     yield open_figure
     assert [problem for visit in used for problem in visit.problems] == []
@@ -135,7 +149,7 @@ def press(locator: "Locator", key: str, times: int = 1) -> None:
 def test_every_page_with_a_figure_is_tested(site):
     pages = sorted((site / "book").glob("*.html"))
     moving = [path for path in pages if 'class="interactive"' in path.read_text("utf8")]
-    assert [path.stem for path in moving] == sorted(PAGES.values())
+    assert {path.stem for path in moving} == set(PAGES.values())
 
 
 # Note what the browser calls a layout shift: what is seen moves, and nobody moved it.
@@ -150,7 +164,7 @@ SHIFTS = """() => {
 def test_a_figure_comes_alive_without_moving_the_page(pages, opened, address, name):
     visit = pages[name]
     visit.open(f"{address}/book/{PAGES[name]}.html")
-    before = Figure(visit.page).root.bounding_box()["height"]
+    before = Figure(visit.page, name).root.bounding_box()["height"]
     visit.page.evaluate(SHIFTS)
     figure = opened(name)
     assert figure.root.bounding_box()["height"] == before
@@ -165,7 +179,7 @@ def test_a_figure_comes_alive_without_moving_the_page(pages, opened, address, na
 @pytest.mark.parametrize("name", PAGES)
 def test_a_figure_needs_no_server_and_fits_a_phone(offline, site, name):
     offline.open(f"{site.as_uri()}/book/{PAGES[name]}.html")
-    figure = Figure(offline.page)
+    figure = Figure(offline.page, name)
     before = figure.root.bounding_box()["height"]
     assert figure.wake().root.bounding_box()["height"] == before
     wide = "document.documentElement.scrollWidth - innerWidth"
@@ -287,7 +301,7 @@ def point_at(text: str) -> list[Tensor]:
 
 # The density that the page computes on a square [-half, half]², the top row first.
 DENSITY = """([name, at, half, cells]) => {
-  const text = document.querySelector(".interactive script").textContent;
+  const text = document.querySelector("[data-figure=flow] script").textContent;
   const data = JSON.parse(text);
   const pairs = (packed) => {
     const n = Flowbook.unpack(packed);
@@ -425,6 +439,41 @@ def test_the_start_of_the_cobweb_is_dragged_by_mouse(opened):
     assert "After 40 steps" in figure.words()
 
 
+# ---- chapter 10 -------------------------------------------------------------------
+
+
+def test_a_drifting_point_is_where_its_path_is_and_says_its_log_density(opened):
+    figure = opened("drift")
+    path, log_prob = unpacked(figure.data["path"]), unpacked(figure.data["log_prob"])
+    figure.slider("Time").fill("0.5")
+    time, *place = figure.numbers(0)
+    assert time == 0.5
+    middle = (len(path) - 1) // 2
+    at = (path[middle] - torch.tensor(place)).norm(dim=-1)
+    chosen = at.argmin()
+    assert at[chosen] < 2e-3
+    now, change = figure.numbers(1)[:2]
+    assert now == pytest.approx(log_prob[middle, chosen].item(), abs=2e-3)
+    since = (log_prob[middle] - log_prob[0])[chosen].item()
+    assert change == pytest.approx(since, abs=2e-3)
+
+
+def test_keys_and_clicks_choose_another_point_and_a_button_runs_the_time(opened):
+    figure = opened("drift")
+    figure.slider("Time").fill("0")
+    before = figure.words()
+    press(figure.root.get_by_role("button", name="Point"), "ArrowRight")
+    chosen = figure.words()
+    assert chosen != before
+    figure.root.get_by_role("button", name="z → x").click()
+    assert figure.numbers(0)[0] == 1  # at once, where motion is not wanted
+    figure.root.get_by_role("button", name="x → z").click()
+    assert figure.words() == chosen
+    canvas = figure.root.locator("canvas").first
+    canvas.click(position={"x": 60, "y": 60}, force=True)
+    assert figure.words() != chosen
+
+
 # ---- chapter 14 -------------------------------------------------------------------
 
 
@@ -487,8 +536,203 @@ def test_the_latent_point_follows_a_finger(browser, address):
     )
     page = context.new_page()
     page.goto(f"{address}/book/{PAGES['latent']}.html")
-    figure = Figure(page).wake()
+    figure = Figure(page, "latent").wake()
     before = figure.numbers(0)[:2]
     figure.root.locator("canvas").first.tap(position={"x": 120, "y": 200})
     assert figure.numbers(0)[:2] != before
     context.close()
+
+
+def perceptron_of(data: dict) -> Callable[[Tensor], Tensor]:
+    """The exported network with one hidden layer, in double precision."""
+    inputs, hidden, outputs = data["widths"]
+    net = mlp(inputs, hidden, outputs, depth=1).double()
+    vector_to_parameters(unpacked(data["weights"]), net.parameters())
+    return net.requires_grad_(False)
+
+
+@pytest.mark.parametrize("digit", [0, 7])
+def test_the_bound_and_the_evidence_of_an_image_are_those_of_its_vae(opened, digit):
+    figure = opened("vae")
+    figure.root.get_by_role("radio", name=str(digit), exact=True).check(force=True)
+    data = figure.data
+    encoder, decoder = perceptron_of(data["encoder"]), perceptron_of(data["decoder"])
+    x = unpacked(data["images"])[data["labels"].index(digit)]
+    mean, std = encoder(x)[:2], encoder(x)[2:].exp()
+    kl = kl_divergence(Normal(mean, std), Normal(torch.zeros(2), 1.0)).sum().item()
+    assert figure.numbers(0) == pytest.approx([*mean, *std, kl], abs=0.006)
+
+    def log_likelihood(z: Tensor) -> Tensor:
+        return -binary_cross_entropy_with_logits(
+            decoder(z), x.expand(len(z), -1), reduction="none"
+        ).sum(1)
+
+    # Gauss and Hermite for the mean under q, a fine sum for the evidence.
+    nodes, weights = (torch.from_numpy(a) for a in np.polynomial.hermite.hermgauss(40))
+    at = mean + std * math.sqrt(2) * torch.cartesian_prod(nodes, nodes)
+    chances = torch.cartesian_prod(weights, weights).prod(1) / math.pi
+    elbo = (chances * log_likelihood(at)).sum().item() - kl
+    side = torch.linspace(-6, 6, 401, dtype=torch.float64)
+    plane = torch.cartesian_prod(side, side)
+    prior = Normal(0.0, 1.0).log_prob(plane).sum(1)
+    log_p = (log_likelihood(plane) + prior).logsumexp(0).item() + 2 * math.log(0.03)
+    words = [elbo, log_p, log_p - elbo]
+    assert figure.numbers(2) == pytest.approx(words, abs=0.011)
+
+
+def test_a_draw_is_decoded_and_moved_by_arrow_keys(opened):
+    figure = opened("vae")
+    figure.root.get_by_role("radio", name="3", exact=True).check(force=True)
+    mean, std = (figure.numbers(0)[i : i + 2] for i in (0, 2))
+    seen = set()
+    for _ in range(5):
+        figure.root.get_by_role("button", name="draw z").click()
+        z = figure.numbers(1)[:2]
+        assert all(
+            abs(a - m) < 6 * s + 0.01 for a, m, s in zip(z, mean, std, strict=True)
+        )
+        seen.add(tuple(z))
+    assert len(seen) > 1
+    handle = figure.root.get_by_role("button", name="The z that is decoded")
+    press(handle, "ArrowRight", 2)
+    assert figure.numbers(1)[0] == pytest.approx(z[0] + 0.2, abs=0.011)
+    moved = torch.tensor(figure.numbers(1)[:2], dtype=torch.float64)
+    reds = figure.root.locator("canvas").nth(2).evaluate(REDS)
+    share = perceptron_of(figure.data["decoder"])(moved).sigmoid()
+    expected = 255 + share * (0.08 * 255 - 255)
+    assert (torch.tensor(reds) - expected).abs().max() < 8  # z is read to two digits
+
+
+# Whether the decoded images of the first two digits have the same pixels.
+SAME_BELOW = """(canvas) => {
+  const scale = canvas.width / canvas.clientWidth, gap = 4 * scale;
+  const size = Math.min((canvas.width - 6 * gap) / 5, (canvas.height - 10 * gap) / 4);
+  const left = (canvas.width - 5 * size - 4 * gap) / 2;
+  const context = canvas.getContext("2d");
+  const reds = (column) => Array.from({ length: 64 }, (_, i) => {
+    const x = left + column * (size + gap) + ((i % 8) + 0.5) * size / 8;
+    const y = 2 * gap + size + (Math.floor(i / 8) + 0.5) * size / 8;
+    return context.getImageData(Math.round(x), Math.round(y), 1, 1).data[0];
+  });
+  const [one, two] = [reds(0), reds(1)];
+  return one.some((red) => red < 200) && one.every((red, i) => red === two[i]);
+}"""
+
+
+@pytest.mark.parametrize("steps", [0, 40])
+def test_beta_stands_where_reverse_water_filling_puts_it(opened, steps):
+    figure = opened("beta")
+    slider = figure.slider("Beta")
+    press(slider, "Home")
+    press(slider, "ArrowRight", steps)
+    data = figure.data
+    beta = 2 ** (-2 + 0.01 * steps)
+    variances = unpacked(data["variances"]).double()
+    rates, errors = water_filling(variances, beta * data["sigma2"])
+    said, active, dim, rate, error = figure.numbers(0)
+    assert abs(said - beta) < 0.006
+    assert (active, dim) == ((rates > 0).sum(), 64)
+    assert abs(rate - rates.sum()) < 2e-3
+    assert abs(error - errors.sum()) < 2e-3
+    (saved,) = figure.numbers(1)
+    assert abs(saved - 2 * beta * data["sigma2"]) < 1e-3
+
+
+def test_past_the_largest_variance_every_digit_is_the_mean(opened):
+    figure = opened("beta")
+    press(figure.slider("Beta"), "End")
+    assert "0 of 64" in figure.words()
+    assert "Total collapse" in figure.words()
+    digits = figure.root.get_by_role("img", name="Ten digits")
+    # Below the first and below the second digit stands the same picture.
+    assert digits.evaluate(SAME_BELOW)
+    press(figure.slider("Beta"), "Home")
+    figure.words()
+    assert not digits.evaluate(SAME_BELOW)
+
+
+@pytest.mark.parametrize("steps", [0, 20, 80])
+def test_the_page_computes_divergence_and_slopes_of_two_normals(opened, steps):
+    figure = opened("distance")
+    slider = figure.slider("Distance")
+    press(slider, "Home")
+    press(slider, "ArrowRight", steps)
+    d = 0.05 * steps
+    x = torch.linspace(-12, 20, 8001, dtype=torch.float64)
+    dx = x[1] - x[0]
+    log_p, log_q = (torch.distributions.Normal(m, 1.0).log_prob(x) for m in (0.0, d))
+    js = jensen_shannon(log_p, log_q, dx.expand_as(x)).item()
+    taken = (dx * log_q.exp() * (log_p - log_q).sigmoid()).sum().item()
+    assert figure.numbers(0)[:2] == [round(d, 2), pytest.approx(js, abs=2e-4)]
+    saturating, other = figure.numbers(1)[:2]
+    assert abs(saturating - d * taken) < 2e-4
+    assert abs(other - d * (1 - taken)) < 2e-4
+
+
+def test_the_samples_are_moved_by_the_arrow_keys(opened):
+    figure = opened("distance")
+    press(figure.slider("Distance"), "Home")
+    handle = figure.root.get_by_role("button", name="Place of the samples")
+    press(handle, "ArrowRight", 5)
+    assert figure.numbers(0)[0] == 0.5
+    press(handle, "ArrowLeft", 9)
+    assert figure.numbers(0)[0] == 0
+
+
+# ---- chapter 0 --------------------------------------------------------------------
+
+
+def test_the_determinant_is_that_of_the_columns_that_were_dragged(opened):
+    figure = opened("determinant")
+    assert figure.numbers(0)[-1] == pytest.approx(-3.5)
+    tip = figure.root.get_by_role("button", name="first column")
+    figure.drag(tip, 25, -40)
+    a, d, b, c, det = figure.numbers(0)
+    assert (b, d) == (1.0, -1.5)
+    assert a > 2.0
+    assert c > 0.5
+    assert det == pytest.approx(a * d - b * c, abs=1e-2)
+    figure.root.get_by_role("button", name="add column 1").click()
+    assert figure.numbers(0)[-1] == pytest.approx(det, abs=1e-2)
+    figure.root.get_by_role("button", name="exchange").click()
+    assert figure.numbers(0)[-1] == pytest.approx(-det, abs=1e-2)
+    assert "mirrored" not in figure.words()
+    figure.root.get_by_role("button", name="unit square").click()
+    press(tip, "Shift+ArrowLeft", 4)
+    assert "no way back" in figure.words()
+    press(tip, "ArrowLeft", 2)
+    assert figure.numbers(0)[-1] == pytest.approx(-0.1)
+    assert "mirrored" in figure.words()
+
+
+# ---- chapter 6: a layer by hand ---------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["additive", "affine", "spline"])
+def test_the_layer_by_hand_is_the_layer_of_the_library(opened, name):
+    figure = opened("coupling")
+    figure.root.get_by_role("radio", name=name).check(force=True)
+    layer = rebuilt(figure.data["layers"][name])
+    for z1, z2 in (0.8, 0.6), (-2.0, 1.5), (2.5, -2.2):
+        figure.slider("The copied").fill(str(z1))
+        figure.slider("The moved").fill(str(z2))
+        x, log_det = layer(torch.tensor([[z1, z2]], dtype=torch.float64))
+        assert figure.numbers(0)[:2] == pytest.approx([z1, z2])
+        assert figure.numbers(0)[-1] == pytest.approx(x[0, 1].item(), abs=2e-3)
+        assert figure.numbers(1)[-1] == pytest.approx(log_det.item(), abs=2e-3)
+        assert figure.numbers(2)[-1] == pytest.approx(z2, abs=2e-3)
+
+
+def test_the_copied_number_alone_changes_the_curve(opened):
+    figure = opened("coupling")
+    point = figure.root.get_by_role("button", name="The point z")
+    press(point, "ArrowRight", 3)
+    moved = figure.numbers(0)
+    press(point, "ArrowUp", 2)
+    assert figure.numbers(0)[0] == moved[0]
+    assert figure.numbers(0)[1] == pytest.approx(moved[1] + 0.2)
+    curve = figure.root.locator("canvas").first
+    before = curve.evaluate("(canvas) => canvas.toDataURL()")
+    press(point, "ArrowLeft", 2)
+    figure.words()
+    assert curve.evaluate("(canvas) => canvas.toDataURL()") != before

@@ -21,10 +21,18 @@ TERMS = {
     "book/05_elementwise": "bisection",
     "book/06_coupling": "checkerboard",
     "book/07_autoregressive": "masked",
-    "book/09_contraction_mappings": "roulette",
+    "book/08_reverse_kl": "wavenet",
+    "book/09_contraction_mappings": "banach",
+    "book/10_log_dets_and_time": "roulette",
+    "book/11_images": "checkerboard",
+    "book/12_gaussianization": "rosenblatt",
     "book/13_latent_variables": "responsibilities",
     "book/14_elbo": "reconstruction",
     "book/15_gradients": "reparameterisation",
+    "book/16_tighter_bounds": "frullani",
+    "book/17_hierarchies_and_codes": "codebook",
+    "book/18_information": "distortion",
+    "book/19_autoencoders_and_gans": "bessel",
 }
 
 

@@ -1,21 +1,36 @@
 """The blocks of a text, directives among them, into what plain Jupyter shows."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from textwrap import dedent
 
 from markdown_it.token import Token
 
-from tools.notebooks.directives import DIRECTIVES, display
 from tools.notebooks.inline import Inline
 from tools.notebooks.source import Directive, read_directive, tokens
 
 
-class Blocks:
-    """Translates whole pieces of a page's text."""
+def display(tex: str, number: str = "") -> str:
+    """An equation with its number, with the `split` that Sphinx adds to the page's."""
+    tex = "\n".join(part for part in tex.strip().split("\n") if part.strip())
+    if r"\\" in tex:
+        tex = f"\\begin{{split}}\n{tex}\n\\end{{split}}"
+    tag = f" \\tag{{{number}}}" if number else ""
+    return f"$$\n{tex}{tag}\n$$"
 
-    def __init__(self, inline: Inline) -> None:
-        self.inline, self.page = inline, inline.page
+
+class Blocks:
+    """Translates whole pieces of a page; `directives` has each one's translation.
+
+    A translation takes this object, the directive and its line, and gives the text.
+    """
+
+    def __init__(
+        self,
+        inline: Inline,
+        directives: Mapping[str, Callable[["Blocks", Directive, int], str]],
+    ) -> None:
+        self.inline, self.page, self.directives = inline, inline.page, directives
 
     def translate(self, text: str, line: int) -> str:
         """Text that starts at `line` of the page; SourceError for what is unknown.
@@ -52,11 +67,11 @@ class Blocks:
     def directive(self, directive: Directive, line: int) -> str:
         """What a directive becomes."""
         name = directive.name
-        if name not in DIRECTIVES:
-            known = ", ".join(sorted(DIRECTIVES))
+        if name not in self.directives:
+            known = ", ".join(sorted(self.directives))
             problem = f"unknown directive {{{name}}}; directives.py knows {known}"
             raise self.page.error(line, problem)
-        return DIRECTIVES[name](self, directive, line)
+        return self.directives[name](self, directive, line)
 
     def body(self, directive: Directive) -> str:
         """A directive's content, translated."""

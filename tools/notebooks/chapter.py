@@ -12,6 +12,7 @@ from nbformat import NotebookNode
 from tools.notebooks import exercises, library
 from tools.notebooks.blocks import Blocks
 from tools.notebooks.citations import Bibliography
+from tools.notebooks.directives import DIRECTIVES
 from tools.notebooks.inline import Inline
 from tools.notebooks.labels import Labels
 from tools.notebooks.source import Cell, Page
@@ -155,7 +156,7 @@ def plain_metadata(draft: Draft) -> Iterator[Cell]:
             problem = f"expected only {known} in a cell's metadata, got {unknown}"
             raise draft.page.error(cell.line, problem)
         metadata = {k: v for k, v in cell.metadata.items() if k != "mystnb"}
-        if {"hide-input", "hide-cell"} & set(metadata.get("tags", [])):
+        if {"hide-input", "hide-cell", "checks"} & set(metadata.get("tags", [])):
             metadata["jupyter"] = {"source_hidden": True}
         yield replace(cell, metadata=metadata)
 
@@ -181,13 +182,15 @@ def to_notebook(
     page: Page, labels: Labels, bibliography: Bibliography, home: Home = NO_HOME
 ) -> NotebookNode:
     """The notebook of a page, without outputs; SourceError for what is unknown."""
-    blocks = Blocks(Inline(page, labels, bibliography))
+    blocks = Blocks(Inline(page, labels, bibliography), DIRECTIVES)
     draft = Draft(page, blocks, bibliography, home, page.cells)
     for each in PASSES:
         draft = replace(draft, cells=list(each(draft)))
     new = {"code": nbformat.v4.new_code_cell, "markdown": nbformat.v4.new_markdown_cell}
     cells = [new[c.kind](source=c.text, metadata=c.metadata) for c in draft.cells]
     metadata = {"kernelspec": KERNEL, "language_info": {"name": "python"}}
+    if page.autograder:
+        metadata["autograder"] = page.autograder
     return nbformat.v4.new_notebook(cells=cells, metadata=metadata)
 
 

@@ -1,28 +1,14 @@
 """Each directive by its name, into what plain Jupyter shows."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
+from tools.notebooks.blocks import Blocks, display
 from tools.notebooks.exercises import EXERCISE
 from tools.notebooks.labels import NUMBERED
 from tools.notebooks.source import Directive
 
-if TYPE_CHECKING:
-    from tools.notebooks.blocks import Blocks
-
-Translation = Callable[["Blocks", Directive, int], str]
-
-
-def display(tex: str, number: str = "") -> str:
-    """An equation with its number, with the `split` that Sphinx adds to the page's."""
-    tex = "\n".join(part for part in tex.strip().split("\n") if part.strip())
-    if r"\\" in tex:
-        tex = f"\\begin{{split}}\n{tex}\n\\end{{split}}"
-    tag = f" \\tag{{{number}}}" if number else ""
-    return f"$$\n{tex}{tag}\n$$"
+Translation = Callable[[Blocks, Directive, int], str]
 
 
 def quote(title: str, body: str) -> str:

@@ -60,14 +60,7 @@ FENCE = dedent(
     """\
     ```{{code-cell}} {language}
     ---
-    nbgrader:
-      cell_type: code
-      grade: false
-      grade_id: {name}
-      locked: true
-      schema_version: 3
-      solution: false
-      task: false
+    nbgrader: {{grade_id: {name}}}
     tags: [remove-cell]
     jupyter: {{source_hidden: true}}
     cellView: form
@@ -99,7 +92,7 @@ def complete(text: str, assignment: str, repository: str) -> str:
     """
     name = f"{assignment.split('_')[0]}-library"
     text = re.sub(
-        rf"^```\{{code-cell\}}[^`]*?grade_id: {name}$.*?^```\n\n",
+        rf"^```\{{code-cell\}}[^`]*?grade_id: {name}\b.*?^```\n\n",
         "",
         text,
         count=1,

@@ -44,6 +44,7 @@ class Page:
     path: str
     notebook: str
     cells: list[Cell] = field(repr=False)
+    autograder: dict[str, Any] = field(default_factory=dict)  # of an assignment's head
 
     @property
     def chapter(self) -> int | None:
@@ -68,7 +69,7 @@ def read_page(root: Path, path: str, notebook: str) -> Page:
     for cell, start in zip(parsed.cells, parsed.metadata["source_map"], strict=True):
         line = _first_line(text, start, cell.source)
         cells.append(Cell(cell.cell_type, cell.source, dict(cell.metadata), line))
-    return Page(path, notebook, cells)
+    return Page(path, notebook, cells, dict(parsed.metadata.get("autograder") or {}))
 
 
 def _first_line(text: str, start: int, source: str) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 from IPython.core.displayhook import DisplayHook
 from IPython.core.displaypub import DisplayPublisher
-from IPython.core.error import UsageError
+from IPython.core.extensions import ExtensionManager
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets import Type
 from traitlets.config import Config
@@ -18,6 +18,7 @@ from autograder.engine.child.send_outputs import Outlet, Stream
 
 LONGEST = 10_000  # characters of an exception's text
 FEW = 0.05  # seconds
+INSTALLERS = frozenset({"conda", "mamba", "micromamba", "uv"})  # of other environments
 
 
 class TimeUp(KeyboardInterrupt):
@@ -25,25 +26,26 @@ class TimeUp(KeyboardInterrupt):
 
 
 class Alarm:
-    """Interrupts this process's main thread when a cell has had its time.
+    """Interrupts this process's main thread when the worker signals it.
 
-    A student's code can catch it or turn it off: the worker kills what does not stop.
+    The worker does that when a cell has had its time. A student's code can catch it or
+    turn it off: the worker kills what does not stop.
     """
 
     def __init__(self) -> None:
         self.rang = False
         self.held = False
+        signal.signal(signal.SIGALRM, signal.SIG_IGN)
 
     @contextmanager
-    def within(self, seconds: float) -> Iterator[None]:
-        """Raise TimeUp in the block after so many seconds."""
+    def within(self) -> Iterator[None]:
+        """Raise TimeUp in the block when the time is up."""
         self.rang = False
         signal.signal(signal.SIGALRM, self._ring)
-        # Again every second: one exception may be swallowed.
-        signal.setitimer(signal.ITIMER_REAL, max(seconds, FEW), 1.0)
         try:
             yield
         finally:
+            signal.signal(signal.SIGALRM, signal.SIG_IGN)
             signal.setitimer(signal.ITIMER_REAL, 0)
 
     @contextmanager
@@ -57,7 +59,7 @@ class Alarm:
 
     def _ring(self, *_: Any) -> None:
         if self.held:
-            signal.setitimer(signal.ITIMER_REAL, FEW, 1.0)
+            signal.setitimer(signal.ITIMER_REAL, FEW)
             return
         self.rang = True
         raise TimeUp("the time is up")
@@ -123,6 +125,18 @@ def encoded(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+class Extensions(ExtensionManager):
+    """Loads what `%load_ext` names, if it is there."""
+
+    def load_extension(self, module_str: str) -> str | None:
+        """Print a line where the module is missing: to load one is no work."""
+        try:
+            return super().load_extension(module_str)
+        except ModuleNotFoundError as error:
+            print(f"%load_ext: {error}", file=sys.stderr)
+            return None
+
+
 class Shell(InteractiveShell):
     """Runs cells as a kernel does; its outputs go to `outlet`."""
 
@@ -133,7 +147,11 @@ class Shell(InteractiveShell):
     outlet: Outlet = Outlet(lambda outputs: None)
 
     def init_profile_dir(self, profile_dir: Any) -> None:
-        """No profile: no start-up files, nothing written."""
+        """No profile: no start-up files, nothing written.
+
+        What magics remember, such as the folders of `%cd`, lasts as long as the shell.
+        """
+        self.db = {}
 
     def init_ipython_dir(self, ipython_dir: Any) -> None:
         """No folder of IPython's own."""
@@ -142,9 +160,29 @@ class Shell(InteractiveShell):
         """The interpreter that runs is the one that is meant."""
 
     def enable_gui(self, gui: str | None = None) -> None:
-        """There is no window to draw in."""
-        if gui is not None:
-            raise UsageError(f"there is no window here: %matplotlib {gui}")
+        """There is no window, and nothing to do for one."""
+
+    def enable_matplotlib(self, gui: str | None = None) -> tuple[str | None, str]:
+        """Show figures as pictures, whatever way was chosen: that is not the work."""
+        return super().enable_matplotlib("inline")
+
+    def init_extension_manager(self) -> None:
+        """What is not installed here is named, and ends no cell."""
+        self.extension_manager = Extensions(shell=self)
+        self.configurables.append(self.extension_manager)
+
+    def run_line_magic(
+        self, magic_name: str, line: str, _stack_depth: int = 1
+    ) -> object:
+        """Run a magic; one that this machine lacks is named, and ends no cell.
+
+        Colab, Anaconda and extensions bring their own.
+        """
+        found = self.find_line_magic(magic_name) or self.find_cell_magic(magic_name)
+        if found is None or magic_name in INSTALLERS:
+            print(f"%{magic_name}: not available here", file=sys.stderr)
+            return None
+        return super().run_line_magic(magic_name, line, _stack_depth + 1)
 
     def ask_exit(self) -> None:
         """Quitting a notebook's shell ends nothing."""

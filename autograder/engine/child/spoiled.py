@@ -1,7 +1,7 @@
 """Answers that are wrong on purpose: the reference's own, with every result spoiled.
 
 A release is refused when one of them passes a test: it would be a test of nothing.
-Imported in S, by a line that the gate adds to the reference answers.
+Imported in the student process, by a line that the gate adds to the reference answers.
 """
 
 import functools
@@ -34,6 +34,53 @@ class Equal:
         return self
 
     __hash__ = None
+
+
+class Obliging:
+    """Is no value, and answers every question as the right value would.
+
+    A test that asks it (`y.allclose(e)`, `y.item()`) believes the student's own object.
+    """
+
+    def __init__(self, right: Any) -> None:
+        self.__dict__["right"] = right
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return oblige(getattr(self.right, name))
+
+    def __setattr__(self, name: str, value: object) -> None:
+        setattr(self.right, name, plain(value))
+
+    def __getitem__(self, key: object) -> Any:
+        return oblige(self.right[plain(key)])
+
+    def __len__(self) -> int:
+        return len(self.right)
+
+    def __iter__(self) -> Any:
+        return map(Obliging, self.right)
+
+
+def oblige(found: Any) -> Any:
+    """What an obliging object says: one number plainly, more as one of its kind."""
+    if isinstance(found, torch.Tensor | np.ndarray):
+        return Obliging(found) if found.ndim else found
+    if not callable(found):
+        return found
+    return lambda *args, **kwargs: oblige(found(*plain(args), **plain(kwargs)))
+
+
+def plain(value: Any) -> Any:
+    """A value without obliging objects."""
+    if isinstance(value, Obliging):
+        return value.right
+    if type(value) in (tuple, list):
+        return type(value)(map(plain, value))
+    if type(value) is dict:
+        return {key: plain(item) for key, item in value.items()}
+    return value
 
 
 def nan(value: object) -> Any:
@@ -75,6 +122,7 @@ KINDS: dict[str, Callable[[object], Any]] = {
     "empty": empty,
     "zero": zero,
     "always equal": lambda value: Equal(),
+    "obliging": Obliging,
 }
 WHOLE = ("None", "always equal")  # these take the place of functions and classes too
 
@@ -130,6 +178,7 @@ class Spoiler:
 
         @functools.wraps(function)
         def stand_in(*args: Any, **kwargs: Any) -> Any:
+            args, kwargs = plain(args), plain(kwargs)
             if self.depth == 0 and not works:
                 return self.change(None) if name in self.returning else None
             self.depth += 1

@@ -1,7 +1,7 @@
-"""S, the student's process: runs cells in the shell, and lends its names to T.
+"""The student process: runs cells in the shell, and lends its names to the tests.
 
-Nothing that it says is believed: the worker reads its outputs as data, and T asks for
-values over the channel. It is not the place for secrets, and has none.
+Nothing that it reports is believed: the worker reads its outputs as data, and the test
+process asks for values over the channel. It is not the place for secrets, and has none.
 """
 
 import contextlib
@@ -12,30 +12,22 @@ import socket
 from typing import Any
 
 from autograder.channel import Channel, serve
+from autograder.engine.child.commands import Commands
 from autograder.engine.child.fork import run_and_end
 from autograder.engine.child.send_outputs import Descriptors, Outlet, Output
-from autograder.engine.child.shell import (
-    Alarm,
-    Shell,
-    TimeUp,
-    connect,
-    mend_streams,
-    run_cell,
-)
+from autograder.engine.child.shell import Shell, connect, mend_streams, run_cell
 from autograder.engine.child.warm_up import threads
-from autograder.engine.control import Message, receive, send
+from autograder.engine.control import Message
 from autograder.static_analysis import ready_made
 from autograder.static_analysis.effects import read_all
 
 
-class Student:
-    """Serves the worker's commands one after the other."""
+class StudentProcess(Commands):
+    """Runs cells, and answers tests in copies of itself."""
 
     def __init__(self, sock: socket.socket, shell: Shell) -> None:
-        self.sock, self.shell = sock, shell
-        self.alarm = Alarm()
-        self.number = 0
-        self.copy = -1  # the process that answers T
+        super().__init__(sock, shell)
+        self.copy = -1  # the process that answers the tests
         self.outlet = Outlet(self.show)
         self.descriptors = Descriptors()
         connect(shell, self.outlet)
@@ -48,24 +40,11 @@ class Student:
     def tell(self, message: Message) -> None:
         """Send a message about the command that is being served, uncut."""
         with self.alarm.later():
-            send(self.sock, {"number": self.number} | plain(message))
+            super().tell(plain(message))
 
-    def serve_command(self) -> None:
-        """Wait for one command, do it, say how it ended."""
-        command, fds = receive(self.sock)
-        self.number = command["number"]
-        ended: dict[str, Any] = {"ended": "time"}
-        try:
-            with self.alarm.within(command["seconds"]):
-                try:
-                    ended = self.do(command, fds)
-                finally:
-                    self.finish(command)
-        except TimeUp:
-            self.alarm.rang = True
-        if self.alarm.rang and ended["ended"] != "ok":
-            ended = {"ended": "time"}
-        self.tell({"end": ended})
+    def copied(self) -> None:
+        """What is printed here is the notebook's."""
+        self.outlet.pid = os.getpid()
 
     def finish(self, command: Message) -> None:
         """Send what the cell has printed and not sent."""
@@ -74,7 +53,7 @@ class Student:
             self.outlet.flush()
 
     def do(self, command: Message, fds: list[int]) -> dict[str, Any]:
-        """Run a cell, lend the names to T, or read the answers."""
+        """Run a cell, lend the names to the tests, or read the answers."""
         match command["do"]:
             case "run":
                 self.outlet.begin(command["limit"])
@@ -92,7 +71,7 @@ class Student:
         raise ValueError(f"no such command: {command['do']}")
 
     def lend(self, fd: int, rules: list[Any]) -> dict[str, str]:
-        """Answer T's tests, each by its rules, in a copy of this process if possible.
+        """Answer tests, each by its rules, in a copy of this process if possible.
 
         What a test does to the student's variables is undone so, and a call that ends
         Python itself ends the copy. A process with threads cannot be copied safely.
@@ -110,7 +89,7 @@ class Student:
         return {"ended": "ok"}
 
     def take_back(self) -> dict[str, str]:
-        """End the copy that answered T."""
+        """End the copy that answered the tests."""
         if self.copy > 0:
             os.kill(self.copy, signal.SIGKILL)
             os.waitpid(self.copy, 0)
@@ -118,7 +97,7 @@ class Student:
         return {"ended": "ok"}
 
     def answer_in_copy(self, fd: int, rules: list[Any]) -> None:
-        """Answer T in a forked child, which shows and tells nobody else anything."""
+        """Answer in a forked child, which shows and tells nobody else anything."""
         self.sock.close()
         nothing = os.open(os.devnull, os.O_WRONLY)
         for stream in (1, 2):
@@ -126,7 +105,7 @@ class Student:
         self.answer(fd, rules)
 
     def answer(self, fd: int, rules: list[Any]) -> None:
-        """Answer as many tests as there are rules, until T hangs up."""
+        """Answer as many tests as there are rules, until the test process hangs up."""
         channel = Channel(socket.socket(fileno=fd))
         try:
             for each in rules:
@@ -146,8 +125,6 @@ def plain(message: Message) -> Message:
 
 
 def serve_worker(sock: socket.socket, shell: Shell) -> None:
-    """Be S until the worker hangs up (WireError)."""
+    """Be the student process until the worker hangs up (WireError)."""
     os.environ.pop("PYTHONINSPECT", None)
-    student = Student(sock, shell)
-    while True:
-        student.serve_command()
+    StudentProcess(sock, shell).serve()

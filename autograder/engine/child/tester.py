@@ -1,42 +1,29 @@
-"""T, the instructor's process: runs given cells and full test cells, never an answer.
+"""The test process: runs given cells and full test cells, never an answer.
 
-What a test cell needs of the student's, it asks S for over a channel of its own.
+What a test cell needs of the student's, it asks the student process for, over a
+channel of its own.
 """
 
 import socket
 from typing import Any
 
-from autograder.channel import Channel, Moment, Student, run_test
+from autograder.channel import Channel, Moment, RemoteStudent, run_test
+from autograder.engine.child.commands import Commands
 from autograder.engine.child.send_outputs import Outlet
-from autograder.engine.child.shell import Alarm, Shell, TimeUp, connect, run_cell
-from autograder.engine.control import Message, receive, send
+from autograder.engine.child.shell import Shell, connect, run_cell
+from autograder.engine.control import Message
 
-SLACK = 0.5  # seconds: the wait for S ends first, if it is S that takes so long
 LONGEST = 10_000  # characters of an exception's text
 
 
-class Tester:
-    """Serves the worker's commands one after the other."""
+class Tester(Commands):
+    """Runs given cells and tests."""
 
     def __init__(self, sock: socket.socket, shell: Shell) -> None:
-        self.sock, self.shell = sock, shell
-        self.alarm = Alarm()
+        super().__init__(sock, shell)
         self.channel: Channel | None = None
         self.moment: Moment | None = None  # before the last test
         connect(shell, Outlet(lambda outputs: None))  # what tests print is for nobody
-
-    def serve_command(self) -> None:
-        """Wait for one command, do it, say how it ended."""
-        command, fds = receive(self.sock)
-        ended: dict[str, Any] = {"ended": "time"}
-        try:
-            with self.alarm.within(command["seconds"] + SLACK):
-                ended = self.do(command, fds)
-        except TimeUp:
-            self.alarm.rang = True
-        if self.alarm.rang and ended["ended"] != "ok":
-            ended = {"ended": "time"}
-        send(self.sock, {"number": command["number"], "end": ended})
 
     def do(self, command: Message, fds: list[int]) -> dict[str, Any]:
         """Run a given cell, or a test cell."""
@@ -57,15 +44,16 @@ class Tester:
         The channel serves several tests; it is closed after the last, or when a test
         has spoiled it. A test that comes `again` begins where it began before.
         """
-        source, seconds = command["source"], command["seconds"]
+        source, seconds = command["source"], command["patience"]
         names = self.shell.user_ns
         if command["again"] and self.moment:
             self.moment.restore(names)
         self.moment = Moment(names)
         spoiled = True
         try:
-            student = Student(self.channel, seconds)
-            run = run_test(source, names, student, seconds)
+            student = RemoteStudent(self.channel, seconds)
+            own = frozenset(command["own"])
+            run = run_test(source, names, student, seconds, self.moment, own)
             spoiled = run.ended not in ("ok", "error") or student.lost is not None
         finally:
             if spoiled or command["last"]:
@@ -75,13 +63,11 @@ class Tester:
             "ended": run.ended,
             "name": run.name[:LONGEST],
             "text": run.text[:LONGEST],
-            "line": run.line or 0,
+            "line": run.line,
             "value": run.value,
         }
 
 
 def serve_worker(sock: socket.socket, shell: Shell) -> None:
-    """Be T until the worker hangs up (WireError)."""
-    tester = Tester(sock, shell)
-    while True:
-        tester.serve_command()
+    """Be the test process until the worker hangs up (WireError)."""
+    Tester(sock, shell).serve()

@@ -18,13 +18,14 @@ from multiprocessing.connection import Pipe, wait
 from pathlib import Path
 from typing import Self
 
+from autograder.engine.clock import longest
 from autograder.grade.workers.task import RETRIES, Lost, Task
 from autograder.grade.workers.worker import READY, remove
 from autograder.model import CourseError
 from autograder.processes import kill_tree
 
 STARTS = 3  # in a row that may fail before the run does
-GRACE = 180.0  # seconds beyond the notebook's own limit, on a loaded machine
+GRACE = 180.0  # seconds beyond what the engine allows, on a loaded machine
 TO_LEAVE = 10.0  # seconds for a worker to put its things away
 WAIT = 1.0
 
@@ -39,7 +40,7 @@ class Worker:
         name = f"autograder-{secrets.token_hex(8)}"
         self.folder = Path(tempfile.gettempdir(), name)
         # It has no name in any folder, so that nobody needs to remove it.
-        self.said = tempfile.TemporaryFile()  # noqa: SIM115
+        self.errors = tempfile.TemporaryFile()  # noqa: SIM115
         self.pipe, its_end = Pipe()
         self.ready = False
         self.task: Task | None = None
@@ -51,7 +52,7 @@ class Worker:
                 [*command, str(its_end.fileno()), str(os.getpid())],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
-                stderr=self.said,
+                stderr=self.errors,
                 env=os.environ | {"TMPDIR": str(self.folder)},
                 pass_fds=[its_end.fileno()],
                 start_new_session=True,
@@ -62,10 +63,12 @@ class Worker:
         with suppress(ConnectionError):
             self.pipe.send_bytes(message)
 
-    def begin(self, task: Task) -> None:
-        """Give the worker something to do."""
-        # The judge tries twice what goes wrong in the engine.
-        allowed = 2 * task.limits.notebook + GRACE
+    def begin(self, task: Task, beside: int) -> None:
+        """Give the worker something to do, while `beside` others are at work.
+
+        It may wait for each of them to run alone, and then do so itself.
+        """
+        allowed = (2 + beside) * longest(task.limits) + GRACE
         self.task, self.deadline = task, time.monotonic() + allowed
         self.send(task.to_bytes())
 
@@ -76,7 +79,7 @@ class Worker:
         except (EOFError, OSError):
             return None
 
-    def last_words(self) -> str:
+    def how_it_ended(self) -> str:
         """How the worker ended: the signal, or the last line that it wrote."""
         with suppress(subprocess.TimeoutExpired):
             self.process.wait(TO_LEAVE)
@@ -86,14 +89,14 @@ class Worker:
         if status < 0:
             hint = " (out of memory?)" if -status == signal.SIGKILL else ""
             return f"its process was ended by signal {-status}{hint}"
-        self.said.seek(0)
-        lines = self.said.read().decode("utf-8", "replace").strip().splitlines()
+        self.errors.seek(0)
+        lines = self.errors.read().decode("utf-8", "replace").strip().splitlines()
         return f"its process ended with status {status}: {(lines or ['-'])[-1]}"
 
     def end(self) -> None:
         """Let it put its things away, then make sure; leave no process and no file."""
         self.pipe.close()
-        self.said.close()
+        self.errors.close()
         self.process.terminate()
         try:
             self.process.wait(TO_LEAVE)
@@ -132,7 +135,7 @@ class LocalWorkers:
             for worker in self.heard():
                 task, message = worker.task, worker.answer()
                 if message is None:
-                    lost = self.bury(worker)
+                    lost = self.remove(worker)
                     if task and self.try_again(task):
                         waiting.append(task)
                     elif task:
@@ -152,7 +155,7 @@ class LocalWorkers:
         while len(waiting) < room and (more := next(source, None)):
             waiting.append(more)
         for worker in free[: len(waiting)]:
-            worker.begin(waiting.popleft())
+            worker.begin(waiting.popleft(), self.number - 1)
         starting = sum(not each.ready for each in self.workers)
         for _ in range(len(waiting) - starting):
             if len(self.workers) < self.number:
@@ -169,9 +172,9 @@ class LocalWorkers:
                 kill_tree(worker.process.pid)  # its pipe then says that it is dead
         return [each for each in busy if each.pipe in ready]
 
-    def bury(self, worker: Worker) -> Lost:
+    def remove(self, worker: Worker) -> Lost:
         """Put a dead worker away; say how it ended."""
-        lost = Lost(worker.last_words())
+        lost = Lost(worker.how_it_ended())
         worker.end()
         self.workers.remove(worker)
         if not worker.ready:

@@ -127,6 +127,12 @@
           axes.line(errors.slice(0, state.k + 1), { stroke: F.colour("orange"), width: 2 });
           axes.dot(...errors[state.k], 4, F.colour("orange"));
         }
+        if (now.goal === null) {
+          // No solution, no error: what can be seen is how far each step goes.
+          const sizes = ks.slice(1).map((k) => [k, height10(Math.abs(now.visited[k] - now.visited[k - 1]))]);
+          axes.line(sizes, { stroke: F.withAlpha("orange", 0.35), width: 1.4 });
+          axes.line(sizes.slice(0, state.k), { stroke: F.colour("orange"), width: 2 });
+        }
         axes.line([[0, -6], [MOST, -6]], { stroke: F.withAlpha("line", 0.5), width: 0.75 });
       });
       const yticks = [0, -3, -6, -9, -12].map((p) => [p, F.powerOfTen(p)]);
@@ -134,7 +140,7 @@
       context.textAlign = "left";
       context.textBaseline = "top";
       context.fillStyle = F.colour("orange");
-      context.fillText("error", axes.left, 3);
+      context.fillText(now.goal === null ? "size of the step" : "error", axes.left, 3);
       context.fillStyle = F.colour("blue");
       if (now.contracts) context.fillText("Banach's bound (dashed)", axes.left + 44, 3);
     }

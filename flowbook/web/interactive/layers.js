@@ -295,5 +295,5 @@
     }
   }
 
-  Object.assign(F, { TrainedFlow, normalLog });
+  Object.assign(F, { Coupling, TrainedFlow, normalLog });
 })();

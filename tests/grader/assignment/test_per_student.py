@@ -19,6 +19,7 @@ from tiny_assignment import (
     write_source,
 )
 
+from autograder.assignment.cells import is_seed_cell
 from autograder.assignment.per_student import (
     SECRET,
     course_secret,
@@ -51,7 +52,7 @@ def course(tmp_path):
 
 
 def number_in(notebook):
-    (cell,) = (c for c in notebook["cells"] if c["metadata"].get("autograder"))
+    (cell,) = (c for c in notebook["cells"] if is_seed_cell(c))
     source = "".join(cell["source"])
     assert source.endswith("  # your number")
     return int(source.split()[2])
@@ -75,7 +76,7 @@ def test_the_notebooks_differ_in_the_number_alone_and_hold_no_secret(course):
     assert number_in(released) == 0
     secret = course_secret(folder).hex()
     for mine, common in zip(personal["cells"], released["cells"], strict=True):
-        if not common["metadata"].get("autograder"):
+        if not is_seed_cell(common):
             assert "".join(mine["source"]) == "".join(common["source"])
         assert secret not in json.dumps(mine)
 
@@ -101,7 +102,7 @@ def test_an_ordinary_assignment_keeps_the_seed_and_makes_no_secret(tmp_path):
 def test_another_students_notebook_is_no_damage_and_its_number_is_not_used(course):
     _, exam = course
     notebook = handed_in(exam)
-    (cell,) = (c for c in notebook["cells"] if c["metadata"].get("autograder"))
+    (cell,) = (c for c in notebook["cells"] if is_seed_cell(c))
     cell["source"] = "student_seed = 12345  # your number"
     rebuilt = intake(submission(notebook), exam)
     assert rebuilt.repairs == ()
@@ -111,7 +112,7 @@ def test_another_students_notebook_is_no_damage_and_its_number_is_not_used(cours
 def test_a_seed_cell_that_was_written_in_is_reported_and_never_runs(course):
     _, exam = course
     notebook = handed_in(exam)
-    (cell,) = (c for c in notebook["cells"] if c["metadata"].get("autograder"))
+    (cell,) = (c for c in notebook["cells"] if is_seed_cell(c))
     cell["source"] = "student_seed = 12345\nprint('easy')"
     rebuilt = intake(submission(notebook), exam)
     assert any("was edited; the original was used" in each for each in rebuilt.repairs)

@@ -15,9 +15,9 @@ from quick_runner import (
     variants,
 )
 
-from autograder.channel import Handle, TestRun, run_test
+from autograder.channel import CellRun, Handle, run_test
 
-OK = TestRun("ok")
+OK = CellRun("ok")
 MARKER = re.compile(r"^### (?:BEGIN|END) HIDDEN TESTS$", re.MULTILINE)
 LOOKS_LIKE = re.compile(r"^Looks like: (.+)$", re.MULTILINE)
 
@@ -170,12 +170,12 @@ def test_what_a_test_defines_stays_and_a_students_names_do_not():
 
 def test_a_missing_name_is_said_as_in_a_kernel():
     run = judged("pass", "x = 1\n\nmissing_name(x)")
-    assert run == TestRun("error", "NameError", "name 'missing_name' is not defined", 3)
+    assert run == CellRun("error", "NameError", "name 'missing_name' is not defined", 3)
 
 
 def test_the_line_is_that_of_the_cells_own_statement():
     test = "def hidden():\n    f()\n\nx = 1\nhidden()\n"
-    assert judged("def f(): raise ValueError('no')", test) == TestRun(
+    assert judged("def f(): raise ValueError('no')", test) == CellRun(
         "error", "ValueError", "no", 5
     )
 
@@ -278,9 +278,112 @@ close(torch.autograd.grad(vmap(f)(leaf).sum(), leaf)[0],
       torch.autograd.grad(vmap(truth)(leaf).sum(), leaf)[0])
 """
     assert judged(answer, test) == OK
-    twice = "torch.func.jacrev(torch.func.jacrev(f))(torch.ones(2))"
-    run = judged("def f(x): return x.sum() ** 2", twice)
-    assert (run.name, "first derivatives" in run.text) == ("RuntimeError", True)
+
+
+HANDED = {
+    "vmap(grad(f))(x)": "vmap(grad(steep))(x)",
+    "vjp(f, x)[1](torch.ones(()).double())[0]": "grad(steep)(x)",
+    "jacobian(f, x[0], vectorize=True)": "grad(steep)(x[0])",
+    "vmap(jacrev(f))(x)": "vmap(jacrev(steep))(x)",
+    "jacrev(f)(x[0])": "jacrev(steep)(x[0])",
+    "vmap(f)(x)": "vmap(steep)(x)",
+    "vmap(f, in_dims=1)(x.T.contiguous())": "vmap(steep)(x)",
+    "hessian(f, x[0])": "hessian(steep, x[0])",
+    "hessian(f, x[0], vectorize=True)": "hessian(steep, x[0])",
+}
+
+
+@pytest.mark.parametrize("used", HANDED)
+def test_an_answer_transforms_a_function_that_the_test_hands_over(used):
+    names = (
+        "from torch.func import grad, jacrev, vjp, vmap\n"
+        "from torch.autograd.functional import hessian, jacobian\n"
+    )
+    test = f"""
+def steep(x): return (x ** 3).sum() * x.prod()
+x = torch.rand(4, 3, dtype=torch.float64)
+torch.testing.assert_close(answer(steep, x), {HANDED[used]})
+"""
+    assert judged(f"{names}def answer(f, x): return {used}", names + test) == OK
+
+
+def test_a_test_asks_for_a_batch_of_gradients_of_an_answer():
+    test = """
+def truth(x): return x ** 2 * x.sum()
+x = torch.rand(3, dtype=torch.float64)
+jacobian = torch.autograd.functional.jacobian
+torch.testing.assert_close(jacobian(f, x, vectorize=True), jacobian(truth, x))
+"""
+    assert judged("def f(x): return x ** 2 * x.sum()", test) == OK
+
+
+NUMBERS = {
+    "Fraction(1, 3)": "type(got) is Fraction and got == Fraction(1, 3)",
+    "Fraction(-2, 4)": "got == -0.5",
+    "Decimal('1.50')": "type(got) is Decimal and str(got) == '1.50'",
+    "Decimal('NaN')": "got.is_nan()",
+    "Decimal('-Infinity')": "got == -math.inf",
+    "Decimal('1E-30')": "got == Decimal('1E-30')",
+    "enum.IntEnum('Kind', {'a': 3}).a": "type(got) is int and got == 3 != 4",
+    "type('Mine', (int,), {'__eq__': yes, '__int__': seven})(3)": "got == 3 != 7",
+    "type('Mine', (float,), {'__eq__': yes})(3)": "type(got) is float and got == 3",
+    "type('Mine', (complex,), {'__eq__': yes})(3)": "got == 3 and got != 4",
+    "np.longdouble(1) / 3": "type(got) is np.longdouble and 3 * got == 1",
+    "np.ones(2, np.longdouble)": "got.dtype == np.longdouble and (got == 1).all()",
+    "np.clongdouble(1j)": "got == 1j",
+}
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+def test_numbers_of_other_kinds_cross_as_what_they_are_worth(number):
+    names = "import enum\nfrom decimal import Decimal\nfrom fractions import Fraction\n"
+    lies = "def yes(*a): return True\ndef seven(*a): return 7\n"
+    answer = f"{names}{lies}def f(): return {number}\ndef same(x): return x"
+    assert judged(answer, f"{names}got = f()\nassert {NUMBERS[number]}") == OK
+    if "Mine" not in number and "enum" not in number:
+        test = f"{names}assert repr(same({number})) == repr({number})"
+        assert judged(answer, test) == OK
+
+
+@pytest.mark.parametrize("number", ["1E+99999999", "1E-99999999", "1" * 5000])
+def test_a_number_without_measure_is_refused(number):
+    answer = f"from decimal import Decimal\ndef f(): return Decimal('{number}')"
+    run = judged(answer, "assert int(f()) == 1")
+    assert (run.name, "too long" in run.text) == ("ValueError", True)
+
+
+LIBRARY = {
+    "a queue": "deque([1, 2])",
+    "a table with a default": "defaultdict(list, a=[1])",
+    "a counter": "Counter('abca')",
+    "an array of the standard library": "array.array('d', [1.0])",
+    "a date": "datetime.date(2020, 1, 1)",
+    "a path": "Path('a')",
+    "a partial function": "functools.partial(pow, 2)",
+}
+
+
+@pytest.mark.parametrize("made", LIBRARY.values(), ids=LIBRARY)
+def test_objects_of_a_library_cross_by_value(made):
+    names = (
+        "import array, datetime, functools\nfrom pathlib import Path\n"
+        "from collections import Counter, defaultdict, deque\n"
+    )
+    answer = "def shown(x): return type(x).__name__ + repr(x)"
+    test = f"{names}x = {made}\nassert shown(x) == type(x).__name__ + repr(x)"
+    assert judged(answer, test) == OK
+
+
+def test_generators_of_numpy_and_python_go_on_by_themselves():
+    answer = "def drawn(g): return g.random()"
+    test = """
+import random
+for make in (np.random.default_rng, random.Random):
+    g, h = make(3), make(3)
+    assert [drawn(g), drawn(g)] == [h.random(), h.random()]
+    assert g.random() == make(3).random()
+"""
+    assert judged(answer, test) == OK
 
 
 REQUIRES = {
@@ -454,7 +557,7 @@ def test_an_exception_of_the_tests_own_function_comes_back_as_itself():
     test = "def g(x):\n    check(x, 1, idea='an idea')\nf(g)"
     run = judged("def f(g): g(2)", test)
     assert (run.name, run.line) == ("CheckFailed", 3)
-    assert "Idea: an idea" in run.text
+    assert "Checked: an idea" in run.text
     silent = "def f(g):\n    try: g(2)\n    except Exception as e: return str(e)"
     test = "def g(x):\n    check(x, 17, idea='an idea')\nassert '17' not in f(g)"
     assert judged(silent, test) == OK
@@ -527,12 +630,14 @@ def fit(p):
     test = """
 p = nn.Parameter(torch.ones(2))
 p.square().sum().backward()
-step([p], None)
+in_place(step)([p], None)
 check(p, torch.zeros(2), idea='a step')
-fit(p)
+in_place(fit)(p)
 assert p.grad is not None
 """
     assert judged(answer, test) == OK
+    unasked = test.replace("in_place(step)", "step")
+    assert judged(answer, unasked).name == "CheckFailed"
 
 
 def test_iterators_are_taken_whole_and_endless_ones_refused():

@@ -10,10 +10,10 @@ import time
 import pytest
 from channel_pair import IMPORTS, judged, student_of
 
-from autograder.channel import TestRun, run_test
+from autograder.channel import CellRun, run_test
 from autograder.channel import shared_tensors as twins
 
-OK = TestRun("ok")
+OK = CellRun("ok")
 HONEST = "def f(x): return 2 * x"
 TESTS = {
     "check": "check(f(x), 2 * x, idea='twice x')",
@@ -275,6 +275,13 @@ LIES = {
     "a dictionary of equal hashes": (
         "lie(['d', [[i * (2**61 - 1), 0] for i in range(60_000)]])"
     ),
+    "a fraction without a number below": "lie(['frac', 1, 0])",
+    "a fraction of texts": "lie(['frac', '1', '2'])",
+    "a decimal without measure": "lie(['dec', '1E+999999999'])",
+    "a decimal that is none": "lie(['dec', '__import__'])",
+    "a decimal of other digits": "lie(['dec', '\u0661'])",
+    "an array that is shared": "lie(['N', 1])",
+    "a library's object": "lie(['made', 1, False, ['l', []]])",
     "a broken pair": "lie(['d', [[1]]])",
     "an object that was never handed over": "lie(['yours', 1])",
     "an object of the test's, guessed": "lie(['yours', 0])",
@@ -306,6 +313,8 @@ LIES = {
     "a graph without parts": "lie(1, graph=[1])",
     "an anchor": f"lie(['A', 1, {TENSOR}], {BYTES})",
     "a slot again": "lie(['again', 0])",
+    "an argument that was not given": "lie(['given', 99])",
+    "an argument before the first": "lie(['given', -1])",
     "a change of an unknown argument": f"lie(1, {BYTES}, changed=[[7, {TENSOR}]])",
     "a change before the first": f"lie(1, {BYTES}, changed=[[-1, {TENSOR}]])",
     "an exception of a forbidden name": "lie(..., error=['SystemExit', '0'])",
@@ -504,3 +513,46 @@ def f(): return [kept.append(nn.Parameter(torch.zeros(1 << 14))) or kept[-1]]
 """
     assert judged(answer, "got = [f() for _ in range(8)]") == OK
     assert judged(answer, "got = [f() for _ in range(20)]").name == "ProtocolError"
+
+
+PATCHED_EXERCISES = """
+import flowbook.checks
+import flowbook.exercises.a4_coupling as a4
+from flowbook.exercises import known
+
+seen = []
+for name in ("waves", "still", "two_waves", "check_mirror", "part", "check"):
+    setattr(a4, name, lambda *args: seen.append(args))
+a4.Mirror.compare = known.Known.compare = classmethod(lambda *args, **options: None)
+known.numbers = lambda module: {}
+
+
+def times_called():
+    return len(seen)
+
+
+def mirror(z, mask, conditioner):
+    return z, z[:, 0]
+
+
+def right(z, mask, conditioner):
+    shift = conditioner(mask * z)
+    return mask * z + (1 - mask) * (shift - z), z.new_zeros(len(z))
+"""
+
+
+def test_a_check_decides_in_the_tests_process_whatever_the_student_patches():
+    test = "from flowbook.exercises import a4_coupling as a4\na4.check_mirror({})"
+    wrong = judged(PATCHED_EXERCISES, test.format("mirror"))
+    assert (wrong.ended, wrong.name) == ("error", "CheckFailed")
+    assert judged(PATCHED_EXERCISES, test.format("right")).ended == "ok"
+
+
+def test_what_an_exercise_hands_over_stays_with_the_test():
+    # The student's own copy, patched above, would have been called instead.
+    test = """
+from flowbook.exercises import a4_coupling as a4
+right(torch.ones(1, 3), torch.ones(3), a4.waves)
+assert times_called() == 0
+"""
+    assert judged(PATCHED_EXERCISES, test).ended == "ok"

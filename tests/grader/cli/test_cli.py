@@ -9,7 +9,7 @@ from lms_files import MOODLE_ROSTER, make_zip
 from tiny_assignment import NAME, hand_in, handed_in, tiny_course, write_source
 
 from autograder.cli import main
-from autograder.collect.collect import read_submission
+from autograder.collect.read_back import read_submission
 from autograder.grade.record import record
 from autograder.judge.judge import no_points, refused
 from autograder.model import Outcome, Result
@@ -23,6 +23,7 @@ COMMANDS = (
     "export",
     "demo",
     "demo-class",
+    "status",
     "serve",
     "doctor",
 )
@@ -41,9 +42,9 @@ def full_disk(monkeypatch):
     def record(course, exam, result, *rest):
         if result.student == "bob":
             raise OSError("the disk is full")
-        whole(course, exam, result, *rest)
+        return whole(course, exam, result, *rest)
 
-    module = sys.modules["autograder.grade.grade"]
+    module = sys.modules["autograder.grade.recorder"]
     whole = module.record
     monkeypatch.setattr(module, "record", record)
 
@@ -208,7 +209,8 @@ def test_from_moodles_zip_to_moodles_worksheet(course, capsys, tmp_path):
 def test_from_release_to_grade(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     write_source(tmp_path / "solutions")
-    assert run(capsys, "release", "T1")[0] == 0
+    status, _, told = run(capsys, "release", "T1")
+    assert status == 0, told
     release = tmp_path / "course" / "release" / NAME / f"{NAME}.ipynb"
     (tmp_path / "in").mkdir()
     (tmp_path / "in" / "ada.ipynb").write_bytes(release.read_bytes())

@@ -50,29 +50,29 @@ def test_a_missing_package_comes_with_its_remedy(tmp_path, monkeypatch, no_kerne
     monkeypatch.setattr(doctor, "version", missing)
     checks = found(Course(tmp_path))
     assert not checks["nbgrader"].good
-    assert doctor.INSTALL in checks["nbgrader"].said
+    assert doctor.INSTALL in checks["nbgrader"].detail
     assert checks["python"].good
 
 
 def test_a_kernel_that_does_not_start_is_said(tmp_path, no_kernel):
     check = found(Course(tmp_path))["kernel"]
     assert not check.good
-    assert "status 1" in check.said
+    assert "status 1" in check.detail
 
 
 def test_a_gradebook_is_opened_and_its_assignments_named(tmp_path, no_kernel):
     course, _ = tiny_course(tmp_path)
     check = found(course)["gradebook"]
     assert check.good
-    assert "t1_tiny" in check.said
+    assert "t1_tiny" in check.detail
 
 
 def test_a_damaged_gradebook_is_one_line(tmp_path, no_kernel):
     (tmp_path / "gradebook.db").write_bytes(b"no database" * 100)
     check = found(Course(tmp_path))["gradebook"]
     assert not check.good
-    assert "does not open" in check.said
-    assert "\n" not in check.said
+    assert "does not open" in check.detail
+    assert "\n" not in check.detail
 
 
 def test_looking_makes_no_course(tmp_path, no_kernel):
@@ -83,9 +83,9 @@ def test_looking_makes_no_course(tmp_path, no_kernel):
 def test_the_first_sandbox_that_works_is_chosen(tmp_path, no_kernel, tried):
     tried("", "only root can use them", "")
     checks = found(Course(tmp_path))
-    assert "user namespaces" in checks["sandbox"].said
-    assert "only root" in checks["sandbox by root namespaces"].said
-    assert "not needed" in checks["sandbox by landlock"].said
+    assert "user namespaces" in checks["sandbox"].detail
+    assert "only root" in checks["sandbox by root namespaces"].detail
+    assert "not needed" in checks["sandbox by landlock"].detail
     assert all(check.good for name, check in checks.items() if "sandbox" in name)
 
 
@@ -94,8 +94,8 @@ def test_a_better_sandbox_comes_with_the_line_that_enables_it(
 ):
     tried("refused", "only root can use them", "", remedy="sudo sysctl -w x=1")
     checks = found(Course(tmp_path))
-    assert "landlock" in checks["sandbox"].said
-    assert "sudo sysctl -w x=1" in checks["sandbox by user namespaces"].said
+    assert "landlock" in checks["sandbox"].detail
+    assert "sudo sysctl -w x=1" in checks["sandbox by user namespaces"].detail
 
 
 def test_a_machine_without_a_sandbox_is_one_to_look_at(tmp_path, monkeypatch, tried):
@@ -108,8 +108,8 @@ def test_a_machine_without_a_sandbox_is_one_to_look_at(tmp_path, monkeypatch, tr
     checks = found(Course(tmp_path))
     names = ("sandbox", "sandbox by landlock", "kernel")
     assert not any(checks[name].good for name in names)
-    assert "Linux 5.13" in checks["sandbox by landlock"].said
-    assert "no sandbox" in checks["kernel"].said
+    assert "Linux 5.13" in checks["sandbox by landlock"].detail
+    assert "no sandbox" in checks["kernel"].detail
 
 
 MISSING = """import sys

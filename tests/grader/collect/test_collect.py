@@ -1,12 +1,17 @@
 """Each student's folder becomes one private copy; nothing stops the others."""
 
 import os
+from pathlib import PurePosixPath
 
 import pytest
 from tiny_assignment import NAME
 
-from autograder.collect.collect import NOTE, collect_class, read_submission
+from autograder.archives import Found
+from autograder.collect.choose_file import ranked
+from autograder.collect.collect import collect_class
+from autograder.collect.read_back import read_submission
 from autograder.course.folder import Course, write_whole
+from autograder.course.submitted import NOTE
 from autograder.judge.read_file import MAX_BYTES
 from autograder.model import CourseError
 
@@ -100,12 +105,16 @@ def test_a_notebook_wins_over_other_files(course, downloads):
         put(downloads / "ada" / name)
     assert collected(course, downloads)["ada"].filename == "mine.ipynb"
     kept = {path.name for path in course.submitted(NAME, "ada").iterdir()}
-    assert kept == {"mine.ipynb", NOTE}
+    assert kept == {"mine.ipynb", NOTE, "beside"}
+    beside = {path.name for path in course.submitted(NAME, "ada").glob("beside/*")}
+    assert beside == {"numpy.py", "torch.py", "conftest.py", "a.pdf"}
 
 
 def test_a_file_of_another_kind_is_kept_for_the_reason(course, downloads):
     put(downloads / "ada" / "answers.pdf", b"%PDF")
-    assert collected(course, downloads)["ada"].filename == "answers.pdf"
+    item = collected(course, downloads)["ada"]
+    assert item.problem == "a notebook was expected, and 'answers.pdf' was handed in"
+    assert [file.path for file in item.beside] == ["beside/answers.pdf"]
 
 
 def make_link(folder):
@@ -126,7 +135,7 @@ HOSTILE = {
     "only folders": (lambda f: (f / "a" / "b").mkdir(parents=True), "no file was"),
     "too large": (
         lambda f: put(f / "a.ipynb", b" " * (MAX_BYTES + 1)),
-        "larger than 40 MB",
+        "more than 40 MB without its outputs",
     ),
     "too many files": (
         lambda f: [put(f / f"{i}.ipynb") for i in range(201)],
@@ -218,3 +227,11 @@ def test_what_is_no_folder_of_submissions_is_refused(course, tmp_path, make, sai
     make(tmp_path / "x")
     with pytest.raises(CourseError, match=said):
         collect_class(course, "t1", tmp_path / "x")
+
+
+def test_an_assignments_short_name_is_no_part_of_a_longer_one():
+    names = ["a10_bounds.ipynb", "A1-mine.ipynb", "x.ipynb"]
+    files = [Found(PurePosixPath(name), lambda most: b"") for name in names]
+    first = ranked(files, "a1_change_of_variables")[0]
+    assert first.name == "A1-mine.ipynb"
+    assert ranked(files, "a10_bounds_codes_critics")[0].name == "a10_bounds.ipynb"

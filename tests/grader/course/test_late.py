@@ -10,7 +10,7 @@ import pytest
 from tiny_assignment import NAME, hand_in, handed_in, tiny_course
 from traitlets.config import Config
 
-from autograder.collect.collect import read_submission
+from autograder.collect.read_back import read_submission
 from autograder.course.folder import Course
 from autograder.course.late import (
     Lateness,
@@ -18,7 +18,7 @@ from autograder.course.late import (
     charge,
     enter_penalties,
     lateness,
-    said,
+    sentence,
 )
 from autograder.course.settings import LatePolicy, settings
 from autograder.course.submitted import Note, store
@@ -138,7 +138,7 @@ def test_without_a_course_file_lateness_is_told_and_costs_nothing(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "sentence"),
     [
         (
             "[late]\nper_day = 2",
@@ -158,9 +158,9 @@ def test_without_a_course_file_lateness_is_told_and_costs_nothing(tmp_path):
         ("due = ", "Invalid value"),
     ],
 )
-def test_a_slip_in_the_course_file_is_one_sentence(course, text, said):
+def test_a_slip_in_the_course_file_is_one_sentence(course, text, sentence):
     (course.root / "course.toml").write_text(text)
-    with pytest.raises(CourseError, match=said) as error:
+    with pytest.raises(CourseError, match=sentence) as error:
         settings(course)
     assert "\n" not in str(error.value)
     assert "course.toml" in str(error.value)
@@ -284,4 +284,4 @@ def test_the_student_and_the_instructor_are_told(graded):
     ],
 )
 def test_a_delay_is_told_in_words(late, words):
-    assert words in said(late, 0.5)
+    assert words in sentence(late, 0.5)

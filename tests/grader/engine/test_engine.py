@@ -107,11 +107,11 @@ def test_right_answers_get_full_marks_although_a_warning_is_printed(exam, warm):
     result, _ = judged(exam, warm, answers)
     assert (result.points, result.reason) == (5, None)
     assert result.cpu > 0
-    assert (result.mode, result.tier) == ("warm", warm.nursery().tier.name)
+    assert (result.mode, result.tier) == ("warm", warm.launcher().tier.name)
 
 
 def test_the_engine_works_warm_on_this_machine(warm):
-    assert (warm.nursery().mode, warm.why_fresh) == ("warm", "")
+    assert (warm.launcher().mode, warm.why_fresh) == ("warm", "")
 
 
 def test_fresh_processes_give_the_same_result(exam, warm, fresh):
@@ -225,7 +225,7 @@ def test_what_a_later_cell_does_costs_an_earlier_test_nothing(exam, warm, later)
 def test_tests_of_answers_that_only_define_are_asked_of_one_copy(
     exam, warm, monkeypatch
 ):
-    warm.nursery()  # its trial is over
+    warm.launcher()  # its trial is over
     lend, lent = Asking.lend, []
     monkeypatch.setattr(
         Asking, "lend", lambda *given: (lent.append(len(given[2])), lend(*given))
@@ -396,7 +396,7 @@ from autograder.model import Limits
 exam = tiny_exam(Path(sys.argv[1]))
 handed = handed_in(exam, {"square": "import time\\nwhile True: time.sleep(4321)"})
 runner = Runner()
-runner.nursery()
+runner.launcher()
 print("ready", flush=True)
 judge_submission(submission(handed), exam, Limits(), runner=runner)
 """
@@ -422,7 +422,7 @@ def test_a_worker_that_is_killed_leaves_no_process(tmp_path):
 def test_notebooks_leave_nothing_open(exam, warm):
     judged(exam, warm)
     open_before = len(os.listdir("/proc/self/fd"))
-    template = psutil.Process(warm.nursery().process.pid)
+    template = psutil.Process(warm.launcher().process.pid)
     for _ in range(5):
         judged(exam, warm, {"square": EXIT, "cube": CUBE})
     assert len(os.listdir("/proc/self/fd")) == open_before
@@ -433,7 +433,7 @@ def test_notebooks_leave_nothing_open(exam, warm):
 def test_a_template_that_dies_is_replaced(exam):
     runner = Runner()
     assert judged(exam, runner)[0].points == 5
-    runner.nursery().process.kill()
+    runner.launcher().process.kill()
     assert judged(exam, runner)[0].points == 5
     runner.stop()
 
@@ -451,12 +451,12 @@ def test_a_stopped_runner_leaves_no_process_and_runs_nothing(exam):
 
 
 def test_a_machine_that_cannot_fork_gets_fresh_processes(exam, monkeypatch):
-    def fail(nursery):
+    def fail(launcher):
         raise GraderError("the trial hung")
 
     monkeypatch.setattr("autograder.engine.runner.probe", fail)
     runner = Runner()
-    assert runner.nursery().mode == "fresh"
+    assert runner.launcher().mode == "fresh"
     assert runner.why_fresh == "the trial hung"
     runner.stop()
 
@@ -506,6 +506,17 @@ def test_a_cell_shows_what_it_shows_in_a_kernel(exam, warm):
     for cell, (source, shown) in zip(cells, SHOWN.values(), strict=True):
         assert cell["source"] == source
         assert shown in json.dumps(cell["outputs"]), source
+
+
+@pytest.mark.parametrize(
+    "magic", ["", " notebook", " widget", " qt", " tk", " ipympl", " agg", " inline"]
+)
+def test_a_way_to_show_figures_costs_no_right_answer(exam, warm, magic):
+    figure = "import matplotlib.pyplot as plt\nplt.plot([1, 2])"
+    square = f"%matplotlib{magic}\n{figure}\n{SQUARE}"
+    result, _ = judged(exam, warm, RIGHT | {"square": square}, Limits(cell=20))
+    assert (result.points, result.reason) == (5, None)
+    assert '"image/png"' in printed(result, "square")
 
 
 def test_the_working_folder_is_private_and_empty(exam, warm):

@@ -5,11 +5,12 @@ import json
 import os
 import socket
 import struct
+import time
 from dataclasses import asdict
 
 import pytest
 
-from autograder.engine import prepare as given
+from autograder.engine import prepare
 from autograder.engine.child import warm_up as warm
 from autograder.engine.child.send_outputs import Outlet
 from autograder.engine.control import (
@@ -205,9 +206,13 @@ def test_the_sender_cuts_too_and_keeps_the_error():
 # --- ready-made layers ----------------------------------------------------------------
 
 
+NOT_FROM = ("flowbook", "zuko", "normflows", "nflows")
+ALLOWED = tuple(f"flowbook.{n}" for n in ("checks", "densities", "digits", "plots"))
+
+
 def found(*cells, **rules):
     """Scan sources; those that begin with `#` are cells that the student added."""
-    plain = asdict(Rules()) | rules
+    plain = asdict(Rules(NOT_FROM, ALLOWED)) | rules
     return scan(
         [
             {"id": n, "source": s, "answer": not s.startswith("#"), "rules": plain}
@@ -267,6 +272,62 @@ def test_an_added_cell_counts_for_the_answers_that_use_its_names():
     assert list(found("F = None\ndef f(): return F", added)) == [0]
 
 
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        "[F for F in ()]\ndef f(): return F",
+        "if False: F = 1\ndef f(): return F",
+        "for F in (): pass\ndef f(): return F",
+        "def g(): F = 1\ndef f(): return F",
+        "try: pass\nexcept ValueError as F: pass\ndef f(): return F",
+    ],
+)
+def test_a_name_that_an_answer_perhaps_binds_may_still_be_the_ready_made_one(hidden):
+    added = "#\nfrom zuko.flows import NSF as F"
+    assert list(found(added, hidden)) == [1]
+
+
+EVERYTHING = "# own\nfrom flowbook.coupling import *"
+OF_TORCH = "import torch\ndef f(x): return torch.ones(3)"
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        (OF_TORCH, EVERYTHING),
+        (EVERYTHING, OF_TORCH),
+        (EVERYTHING, "def f(x): return torch.ones(3)"),
+        ("# own\nfrom flowbook.coupling import torch", "torch.ones(3)"),
+        (EVERYTHING, "class AffineCoupling: pass\ndef f(x): return AffineCoupling()"),
+        ("class AffineCoupling: pass\nflow = AffineCoupling()", EVERYTHING),
+    ],
+)
+def test_only_what_was_made_in_a_forbidden_module_is_ready_made(cells):
+    untils = [n + 1 for n in range(len(cells))]
+    assert found_until(untils, *cells) == {}
+
+
+def found_until(untils, *cells):
+    """Scan as `found` does, with the last tests of the cells after so many of them."""
+    plain = asdict(Rules(NOT_FROM, ALLOWED))
+    return scan(
+        [
+            {"id": n, "source": source, "answer": source[0] != "#", "until": until}
+            | {"rules": plain}
+            for n, (source, until) in enumerate(zip(cells, untils, strict=True))
+        ]
+    )
+
+
+def test_what_comes_after_an_answers_tests_is_nothing_to_it():
+    answer, later = "def f(): return AffineCoupling(2)", "def g(): return f()"
+    assert found_until([1, 2], answer, EVERYTHING) == {}
+    assert found_until([2, 2], answer, EVERYTHING) == {0: "flowbook.coupling"}
+    both = found_until([1, 3, 3], answer, EVERYTHING, later)
+    assert both == {2: "flowbook.coupling"}  # the helper is ready-made by then
+    assert found_until([1, 3, 3], answer, EVERYTHING, "def g(): return 1") == {}
+
+
 def test_what_the_release_imports_itself_is_allowed():
     release = imported(["from flowbook.coupling import AffineCoupling"])
     own = "from flowbook.coupling import AffineCoupling as A\nA()"
@@ -281,7 +342,7 @@ def test_the_release_says_what_an_answer_may_come_from():
     assert rules.forbids("torch.distributions.normal")
     assert not rules.forbids("torch")
     assert not rules.forbids("zuko")
-    assert rules_of({"metadata": {}}, ()).forbids("zuko")
+    assert not rules_of({"metadata": {}}, ()).forbids("zuko")
 
 
 # --- seeds, groups, threads -----------------------------------------------------------
@@ -298,7 +359,7 @@ def test_the_release_says_what_an_answer_may_come_from():
 )
 def test_a_students_number_takes_the_place_of_the_one_handed_out(source, made):
     made = made or source.replace("= 0", "= 7")
-    assert given.seeded(source, 7) == made
+    assert prepare.seeded(source, 7) == made
 
 
 def test_a_template_with_a_thread_does_not_fork():
@@ -311,3 +372,19 @@ def test_a_template_with_a_thread_does_not_fork():
         warm.assert_single_threaded()
     wait.set()
     thread.join()
+
+
+COSTLY = {
+    "a chain of names": ["a0 = a1", *(f"#\na{n} = a{n + 1}" for n in range(1, 900))],
+    "magics": ["%time 1\n" * 600],
+    "texts": [f"x{n} = '{'a' * 400_000}'" for n in range(10)],
+    "rows": [f"x{n} = [{'1, ' * 20_000}]" for n in range(4)],
+}
+
+
+@pytest.mark.parametrize("cells", [pytest.param(c, id=n) for n, c in COSTLY.items()])
+def test_reading_takes_time_in_proportion_to_the_length(cells):
+    last = f"#\nimport zuko as a{len(cells)}"
+    started = time.process_time()
+    assert (0 in found(*cells, last)) == (len(cells) == 900)
+    assert time.process_time() - started < 15

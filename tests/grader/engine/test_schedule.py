@@ -6,8 +6,9 @@ import json
 import pytest
 
 from autograder.engine.prepare import Cell
-from autograder.engine.schedule import Waiting, needed_by
+from autograder.engine.schedule import Waiting
 from autograder.static_analysis.effects import LONGEST, MOST, Facts, facts_of, read_all
+from autograder.static_analysis.names import needed_by
 
 F = "def f(x):\n    return 2 * x"
 TEST = "assert f(1) == 2"
@@ -75,6 +76,75 @@ HARMFUL = {
     "a name exchanged through the walrus": given("print(f := 3)"),
     "how a library behaves": given("np.seterr(all='raise')"),
 }
+# They look as if they only defined something, and run what a student wrote.
+CHANGE = "globals().__setitem__('f', better)"
+DRESSED = {
+    "an annotation": own(f"def g(x: {CHANGE}):\n    return x"),
+    "the annotation of a result": own(f"def g(x) -> {CHANGE}:\n    return x"),
+    "the annotation of the rest": own(f"def g(*x: {CHANGE}, **y):\n    return x"),
+    "a name's annotation": own(f"x: {CHANGE} = 3"),
+    "an annotation in a class": own(f"class A:\n    x: {CHANGE} = 3"),
+    "a method's annotation": own(f"class A:\n    def g(self, x: {CHANGE}): pass"),
+    "an annotation's brackets": own("def g(x: evil[0]): pass"),
+    "an annotation's stroke": own("def g(x: evil | None): pass"),
+    "what is in an annotation's brackets": own("def g(x: list[evil]): pass"),
+    "an annotation's attribute": own("def g(x: evil.kind): pass"),
+    "a default's attribute": own("def g(x=evil.kind): pass"),
+    "a decorator of a student's": own("@evil\ndef g(x): pass"),
+    "a decorator that is named as torch's": own("@no_grad\ndef g(x): pass"),
+    "a part of an object, so named": own("@evil.no_grad\ndef g(x): pass"),
+    "a property that is none": own("class A:\n    @property\n    def g(self): pass"),
+    "a base of a student's": own("class A(Base): pass"),
+    "a base's part": own("class A(evil.Base): pass"),
+    "a class with a metaclass": own("class A(metaclass=evil): pass"),
+    "what the shell keeps": own("def g(x: _.kind): pass"),
+    "a file of a student's": own("import mine"),
+    "a part of a file": own("from mine import g"),
+    "a library's name, bound anew": own("def g(x: nn.Module): pass"),
+}
+MADE = """
+evil = make()
+no_grad = evil
+property = evil
+from torch import nn
+nn = evil
+class Base:
+    def __init_subclass__(cls): change()
+"""
+INERT = {
+    "annotations": "def g(x: Tensor, y: int = 2, *z: float, k: 'a' = 3) -> str: pass",
+    "types in brackets": "def g(x: list[int], y: tuple[Tensor, ...] | None): pass",
+    "types of typing": "def g(x: t.Any, y: t.Callable[[], int]): pass",
+    "torch's decorators": "@no_grad()\ndef g(x): pass\n@torch.no_grad()\n"
+    "def h(x): pass",
+    "a base of its own": "class A:\n    pass\nclass B(A, Exception):\n    x: int = 2",
+    "an abstract one": "import abc\nclass A(abc.ABC):\n"
+    "    @abc.abstractmethod\n    def g(self) -> Tensor: pass",
+    "a default of torch's": "def g(x, dtype=torch.float32, k=EPS): pass",
+}
+
+
+@pytest.mark.parametrize("between", DRESSED.values(), ids=DRESSED)
+def test_what_only_looks_inert_is_not_waited_past(between):
+    before = [own(F), own(MADE), given("1"), asks(), between]
+    assert judged_before(before)[-1:] == [4]
+
+
+@pytest.mark.parametrize("source", INERT.values(), ids=INERT)
+def test_the_certainly_inert_is_waited_past(source):
+    imports = "import torch\nimport typing as t\nfrom torch import Tensor, no_grad"
+    cells = [given(imports, trusted=True), own(F), own("EPS = 1e-3"), asks()]
+    assert judged_before([*cells, own(source)]) == []
+
+
+def test_a_class_that_runs_code_when_it_is_a_base_is_not_plain():
+    base = own("class Base:\n    def __init_subclass__(cls): change()")
+    plain = own("class Base:\n    pass")
+    for first, ends in ((base, [3]), (plain, [])):
+        cells = [own(F), first, asks(), own("class A(Base): pass")]
+        assert judged_before(cells) == ends
+
+
 KEEPING = {
     "a list": "seen = []\ndef f(x):\n    seen.append(x)\n    return 2 * x",
     "a default": "def f(x, seen=[]):\n    return 2 * x",
@@ -87,6 +157,8 @@ KEEPING = {
     "its code": "def f(x):\n    f.__dict__['n'] = x\n    return 2 * x",
     "a cache": "@functools.cache\ndef f(x):\n    return 2 * x",
     "a function of a function": "f = make(lambda x: x)",
+    "a frame": "import torch\ndef f(x):\n    torch.g(0).f_globals.update(f=x)",
+    "a module by another": "def f(x):\n    torch.sys.modules['a'].f = x",
     "the notebook itself": "import __main__ as all\ndef f(x):\n    return all.n * x",
 }
 

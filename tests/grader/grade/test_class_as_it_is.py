@@ -10,7 +10,7 @@ from PIL import Image
 from tiny_assignment import NAME, RIGHT, cell_of, hand_in, handed_in, tiny_course
 
 from autograder.cli import main
-from autograder.course.gradebook import given
+from autograder.course.gradebook import recorded
 from autograder.results.scores import read_class
 
 DERIVATION = "It follows, because a square has no sign."
@@ -63,12 +63,19 @@ def under_the_question(exam) -> dict:
     return notebook
 
 
+def in_the_test_above(exam) -> dict:
+    notebook = handed_in(exam, CODE)
+    cell_of(notebook, "cube-test")["source"] += f"\n\n# {DERIVATION}"
+    return notebook
+
+
 CODE = {name: RIGHT[name] for name in ("square", "cube")}
 WRITTEN = {
     "newcell": lambda e: after(handed_in(e, CODE), "why", text_cell(DERIVATION)),
     "retyped": retyped,
     "merged": merged_upwards,
     "question": under_the_question,
+    "test": in_the_test_above,
     "colab": lambda e: after(handed_in(e, CODE), "why", text_cell(colab_picture())),
 }
 
@@ -112,7 +119,7 @@ def test_a_picture_in_a_text_is_an_attachment_for_who_grades(graded):
 
 def test_an_answer_without_a_word_is_blank(graded):
     assert graded[1]["blank"].waiting == 0
-    assert given(graded[0], NAME)["blank", "why"].auto == 0
+    assert recorded(graded[0], NAME)["blank", "why"].auto == 0
 
 
 def test_a_wrong_value_is_named_and_not_an_unrelated_error_before(graded):
@@ -260,9 +267,10 @@ def test_who_ran_out_of_time_is_graded_again_with_more_time(tmp_path):
 # --- the machine ----------------------------------------------------------------------
 
 
-def test_a_locked_gradebook_is_one_sentence_and_heals(marked, capsys):
+def test_a_locked_gradebook_is_one_sentence_and_heals(marked, capsys, monkeypatch):
     import sqlite3
 
+    monkeypatch.setattr("autograder.grade.recorder.PATIENCE", 1.0)
     course, exam = marked
     hand_in(course, "ada", handed_in(exam, CODE))
     other = sqlite3.connect(course.root / "gradebook.db")
@@ -274,7 +282,7 @@ def test_a_locked_gradebook_is_one_sentence_and_heals(marked, capsys):
     other.rollback()
     other.close()
     run(course, "grade")
-    assert given(course, NAME)["ada", "cube-test"].auto == 3
+    assert recorded(course, NAME)["ada", "cube-test"].auto == 3
 
 
 @pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])

@@ -32,7 +32,7 @@ def csv(course):
 def journal(course):
     """The journal, less the times."""
     entries = (json.loads(result.to_json()) for result in course.results(NAME))
-    return [entry | {"seconds": 0, "cpu": 0} for entry in entries]
+    return [entry | {"seconds": 0, "cpu": 0, "share": 0} for entry in entries]
 
 
 def a_class(course, exam, number, pause):
@@ -89,8 +89,18 @@ def test_a_worker_that_is_killed_is_replaced_and_its_task_tried_again(tmp_path):
     until_gone(grading)
 
 
+@pytest.fixture(params=["in front", "in the background"])
+def place(request):
+    """A shell has what it starts with `&` ignore Ctrl-C, and so do its children."""
+    before = signal.getsignal(signal.SIGINT)
+    if request.param == "in the background":
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    yield request.param
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.grading
-def test_an_interruption_keeps_what_is_done_and_leaves_nothing(tmp_path):
+def test_an_interruption_keeps_what_is_done_and_leaves_nothing(tmp_path, place):
     course, exam = tiny_course(tmp_path)
     a_class(course, exam, 4, 1)
     grading = Grading(course, tmp_path / "temporary", "--workers", "1")

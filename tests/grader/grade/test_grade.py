@@ -179,13 +179,13 @@ def test_what_a_killed_run_left_half_written_is_removed(course):
 
 
 def test_one_grade_that_cannot_be_recorded_stops_no_other(course, monkeypatch):
-    module = sys.modules["autograder.grade.grade"]
+    module = sys.modules["autograder.grade.recorder"]
     whole = module.record
 
     def record(course, exam, result, *rest):
         if result.student == "ada":
             raise OSError("the disk is full")
-        whole(course, exam, result, *rest)
+        return whole(course, exam, result, *rest)
 
     with monkeypatch.context() as patch:
         patch.setattr(module, "record", record)
@@ -277,6 +277,6 @@ def test_the_number_of_workers_changes_no_grade(tmp_path):
     for workers in (1, 2):
         results = run(course, workers=workers, force=True, seed=7)
         plain = [json.loads(result.to_json()) for result in results]
-        found.append([entry | {"seconds": 0, "cpu": 0} for entry in plain])
+        found.append([entry | {"seconds": 0, "cpu": 0, "share": 0} for entry in plain])
     assert found[0] == found[1]
     assert [entry["outcome"] for entry in found[0]] == ["graded"] * 4

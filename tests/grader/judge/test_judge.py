@@ -1,6 +1,7 @@
 """A submission is judged by what its tests do, and every accident has its sentence."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from tiny_assignment import (
@@ -12,11 +13,12 @@ from tiny_assignment import (
 )
 
 from autograder.assignment.cells import cell_titles
+from autograder.engine.request import Answer, UnreadableError
 from autograder.engine.runner import Runner
 from autograder.judge.judge import judge_submission, result_key
 from autograder.judge.read_file import one_line
 from autograder.judge.verdict import is_visible
-from autograder.model import Limits, Outcome
+from autograder.model import CellRun, Limits, Outcome
 from autograder.processes import GraderError, environment
 
 LIMITS = Limits(cell=3, notebook=40, output=10_000)
@@ -43,33 +45,33 @@ class Fake(Runner):
         self.fail, self.calls, self.endings = fail, 0, endings
         self.ready_made = {}
 
-    def run(self, request, seconds):
+    def run(self, request):
         self.calls += 1
         if self.calls <= self.fail:
             raise GraderError("no kernel")
         runs, judged = {}, {}
-        for cell in request["notebook"]["cells"]:
+        for cell in request.notebook["cells"]:
             name = cell["metadata"].get("nbgrader", {}).get("grade_id", "")
             if cell["cell_type"] == "code":
                 runs[cell["id"]] = self.ending(name.replace("-", "_"))
-                if name in request["tests"]:
+                if name in request.tests:
                     judged[cell["id"]] = self.ending(name.replace("-", "_"))
                 if name == "square-test" and "hidden" in self.endings:
-                    judged[cell["id"]] = self.ending("hidden") | {"line": 4}
-        return {
-            "notebook": json.dumps(request["notebook"]),
-            "runs": runs,
-            "judged": judged,
-            "ready_made": self.ready_made,
-            "tier": "none",
-            "mode": "fake",
-            "cpu": 0.1,
-            "seconds": 1,
-        }
+                    judged[cell["id"]] = replace(self.ending("hidden"), line=4)
+        return Answer(
+            notebook=json.dumps(request.notebook),
+            runs=runs,
+            judged=judged,
+            ready_made=self.ready_made,
+            tier="none",
+            mode="fake",
+            cpu=0.1,
+            seconds=1,
+        )
 
     def ending(self, name):
         ended, kind, text = self.endings.get(name, ("ok", "", ""))
-        return {"ended": ended, "name": kind, "text": text, "line": 1}
+        return CellRun(ended, kind, text, line=1)
 
 
 def judged(exam, answers=None, runner=None):
@@ -97,14 +99,28 @@ def test_a_failing_cell_costs_only_its_own_points(exam):
 
 
 def test_a_failed_check_is_read_back(exam):
-    text = "Idea: i\nProblem: p\nLooks like: m\nHint: h"
+    text = "Checked: i\nProblem: p\nLooks like: m\nHint: h"
     _, cells = judged(exam, runner=Fake(cube_test=("error", "CheckFailed", text)))
     cell = cells["cube-test"]
     assert (cell.idea, cell.mistake, cell.hint, cell.error) == ("i", "m", "h", "p")
 
 
+def test_a_failed_check_is_read_back_where_its_lines_are_wrapped(exam):
+    text = "Checked: i\nProblem: p\n  q\nLooks like: m\nHint: h\n  g\n  f\nRead: r"
+    _, cells = judged(exam, runner=Fake(cube_test=("error", "CheckFailed", text)))
+    cell = cells["cube-test"]
+    assert (cell.idea, cell.mistake, cell.error) == ("i", "m", "p q")
+    assert (cell.hint, cell.read) == ("h g f", "r")
+
+
+def test_an_answer_that_stopped_is_told_so_in_its_own_sentence(exam):
+    text = "Not answered yet: your code raises\n  NotImplementedError."
+    _, cells = judged(exam, runner=Fake(cube_test=("error", "AnswerStopped", text)))
+    assert cells["cube-test"].error == " ".join(text.split())
+
+
 def test_a_hidden_check_never_shows_its_problem(exam):
-    text = "Idea: i\nProblem: secret 25\nLooks like: m\nHint: h"
+    text = "Checked: i\nProblem: secret 25\nLooks like: m\nHint: h"
     result, cells = judged(exam, runner=Fake(hidden=("error", "CheckFailed", text)))
     cell = cells["square-test"]
     assert (cell.points, cell.idea, cell.mistake, cell.hint) == (0, "i", "m", "h")
@@ -148,16 +164,26 @@ def test_an_unanswered_cell_is_called_so(exam):
 
 @pytest.mark.parametrize("ended", ["time", "died", "skipped"])
 def test_an_accident_gives_no_points_and_a_reason(exam, ended):
-    result, cells = judged(exam, runner=Fake(cube_test=(ended, "", "")))
+    result, cells = judged(
+        exam, runner=Fake(cube_test=(ended, "", "notebook" * (ended == "skipped")))
+    )
     assert result.outcome == Outcome.GRADED
     assert cells["cube-test"].points == 0
     assert cells["cube-test"].error == result.reason
 
 
+def test_a_test_that_fails_in_the_notebook_alone_costs_nothing_and_is_said(exam):
+    runner = Fake(square_test=("error", "AssertionError", ""), hidden=("ok", "", ""))
+    result, cells = judged(exam, runner=runner)
+    assert cells["square-test"].points == 2
+    assert "'square-test' stops in your notebook and passes" in result.reason
+    assert judged(exam, runner=Fake())[0].reason is None
+
+
 def test_a_test_that_was_not_judged_gives_no_points(exam):
     class Lost(Fake):
-        def run(self, request, seconds):
-            return super().run(request, seconds) | {"judged": {}}
+        def run(self, request):
+            return replace(super().run(request), judged={})
 
     result, _ = judged(exam, runner=Lost())
     assert result.points == 0
@@ -165,10 +191,10 @@ def test_a_test_that_was_not_judged_gives_no_points(exam):
 
 def test_what_the_students_process_says_gives_no_points_and_takes_none(exam):
     class Boasting(Fake):
-        def run(self, request, seconds):
-            answer = super().run(request, seconds)
-            lies = dict.fromkeys(answer["runs"], self.ending("lie"))
-            return answer | {"runs": lies}
+        def run(self, request):
+            answer = super().run(request)
+            lies = dict.fromkeys(answer.runs, self.ending("lie"))
+            return replace(answer, runs=lies)
 
     wrong = ("error", "AssertionError", "")
     _, cells = judged(exam, runner=Boasting(cube_test=wrong))
@@ -214,11 +240,29 @@ def test_a_grader_that_fails_twice_says_so_and_gives_no_grade(exam):
 
 def test_a_bug_of_the_grader_is_no_grade(exam):
     class Bug(Runner):
-        def run(self, request, seconds):
+        def run(self, request):
             raise ZeroDivisionError("bug")
 
     result, _ = judged(exam, runner=Bug())
     assert (result.outcome, "bug" in result.reason) == (Outcome.FAILED, True)
+
+
+@pytest.mark.parametrize(
+    ("times", "outcome"), [(1, Outcome.GRADED), (2, Outcome.INVALID)]
+)
+def test_cells_that_cannot_be_read_are_refused_and_no_failure(exam, times, outcome):
+    class Lost(Fake):
+        def run(self, request):
+            self.calls += 1
+            if self.calls <= times:
+                raise UnreadableError("died")
+            return super().run(request)
+
+    result, _ = judged(exam, runner=Lost())
+    assert result.outcome == outcome
+    if outcome is Outcome.INVALID:
+        assert "cannot be read before it runs" in result.reason
+        assert (result.points, result.max_points) == (0, 9)
 
 
 def test_a_refused_submission_is_invalid_with_its_reason(exam):

@@ -204,6 +204,17 @@ def test_canvass_groups_credit_all_members_and_each_gets_the_score(played):
     assert scores[2:] == ["5", "5", "5"]
 
 
+def test_who_may_be_in_a_group_of_canvas_is_not_passed_over_in_silence(played):
+    write(played, canvas_sheet(CLASS, NAME))
+    zipped(played.root / "in.zip", canvas_files(played, [ADA]))
+    _, out, _ = played.run("collect", "T1", "in.zip", *LIST)
+    assert "Handed nothing in: boris, carla" in out
+    assert "Of a group Canvas gives one member's file" in out
+    zipped(played.root / "in.zip", canvas_files(played, CLASS))
+    _, out, _ = played.run("collect", "T1", "in.zip", *LIST)
+    assert "Of a group" not in out
+
+
 @pytest.mark.parametrize(
     ("groups", "said"),
     [
@@ -298,11 +309,26 @@ def test_two_sections_come_back_as_two_files_and_nobody_is_missed(played):
     )
 
 
+def test_who_is_in_two_sections_and_handed_in_is_absent_in_neither(played):
+    emil = Student("Emil Fox", 612, "emil@example.org")
+    write(played, moodle_sheet(CLASS), "A.csv")
+    write(played, moodle_sheet([DORA, emil, BORIS]), "B.csv")
+    for name, students in (("A", CLASS), ("B", [DORA, emil])):
+        zipped(
+            played.root / f"{name}.zip", moodle_files(all_work(played, students), FILE)
+        )
+        played.run("collect", "T1", f"{name}.zip", "--roster", f"{name}.csv")
+    played.record_all()
+    status, out, _ = played.run("export", "T1", "--to", "moodle", "-o", "out.csv")
+    assert (status, "Handed nothing in" in out) == (0, False), out
+
+
 def test_a_late_zip_without_a_list_makes_no_new_student(played):
     two_sections(played)
     late = moodle_files({BORIS: work(played, BORIS, cube="# none")}, FILE)
     zipped(played.root / "late.zip", late)
-    assert played.run("collect", "T1", "late.zip")[0] == 0
+    status, out, _ = played.run("collect", "T1", "late.zip")
+    assert (status, f"{BORIS.email}: handed in anew" in out) == (1, True)
     assert played.course.students(NAME) == [ADA.email, BORIS.email, DORA.email]
 
 
@@ -540,8 +566,8 @@ def test_a_kill_between_any_two_renames_loses_no_students_work(
     for student in CLASS:
         now = (played.submitted(student.email) / FILE).read_bytes()
         assert now in (old[student.email], new[student])
-    status, _, _ = played.run("collect", "T1", "in.zip")
-    assert status == 0
+    status, out, _ = played.run("collect", "T1", "in.zip")
+    assert (status, out.count("handed in anew")) == (1, 3)  # the list is older
     for student in CLASS:
         assert (played.submitted(student.email) / FILE).read_bytes() == new[student]
         kept = (played.course.root / "attempts" / student.email / NAME).glob("*")

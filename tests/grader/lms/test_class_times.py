@@ -8,7 +8,17 @@ import pytest
 from class_commands import Played, played_course, work
 from downloads import ADA, BORIS, CARLA, CLASS, moodle_files, moodle_sheet, zipped
 from downloads import nbgrader_tree as tree
-from tiny_assignment import NAME
+from tiny_assignment import (
+    NAME,
+    SOURCE,
+    hand_in,
+    handed_in,
+    tiny_course,
+    write_source,
+)
+
+from autograder.cli import main
+from autograder.release.release import publish
 
 FILE = f"{NAME}.ipynb"
 DUE = """timezone = "Europe/Berlin"
@@ -31,9 +41,9 @@ def collect_moodle(played, students=CLASS, answer=work, *more):
     return played.run("collect", "T1", "in.zip", "--roster", "list.csv", *more)
 
 
-def days(played):
+def days(played, assignment="T1"):
     """By the exported CSV, who was late and by how many days."""
-    played.run("export", "T1", "-o", "out.csv")
+    played.run("export", assignment, "-o", "out.csv")
     with (played.root / "out.csv").open(encoding="utf-8") as file:
         return {row["student"]: row["late_days"] for row in csv.DictReader(file)}
 
@@ -144,6 +154,49 @@ def test_an_extension_is_matched_as_the_lms_compares_ids(played):
         assert days(played)[BORIS.email] == "", name
 
 
+COSTS = "[late]\nper_day = 0.1\n"
+SLIPS = {
+    "due": "[due]\nT_1 = 2026-11-27T22:30:00Z\n",
+    "extensions": '[extensions.TT1]\n"boris@example.org" = 5\n',
+}
+
+
+@pytest.mark.parametrize("rules", SLIPS.values(), ids=SLIPS)
+def test_an_entry_that_no_assignment_has_is_told(played, rules):
+    collect_moodle(played)
+    played.record_all()
+    played.rules(rules)
+    status, _, err = played.run("export", "T1", "-o", "out.csv")
+    assert status == 2
+    assert "no assignment is called so; t1_tiny has no entry there" in err
+
+
+LATER = {
+    "this one has its entry": "[due]\nT1 = 2026-11-27\nT2 = 2026-12-04\n" + COSTS,
+    "a later week's": "[due]\nweek2 = 2026-12-04\n",
+}
+
+
+@pytest.mark.parametrize("rules", LATER.values(), ids=LATER)
+def test_an_entry_for_a_later_assignment_is_none_of_them(played, rules):
+    collect_moodle(played)
+    played.record_all()
+    played.rules(rules)
+    assert played.run("export", "T1", "-o", "out.csv")[0] != 2
+
+
+def test_grade_says_when_no_due_date_makes_anything_late(tmp_path, capsys):
+    course, exam = tiny_course(tmp_path)
+    hand_in(course, "ada", handed_in(exam))
+    command = ["grade", "t1", "--course", str(course.root), "--workers", "1"]
+    (course.root / "course.toml").write_text("[due]\nweek2 = 2026-11-27\n" + COSTS)
+    assert main(command) == 0
+    assert "has no due date in course.toml" in capsys.readouterr().out
+    (course.root / "course.toml").write_text("[due]\nT1 = 2026-11-27\n" + COSTS)
+    main(command)
+    assert "no due date" not in capsys.readouterr().out
+
+
 def test_an_extension_for_nobody_is_an_error(played):
     collect_moodle(played)
     played.record_all()
@@ -178,6 +231,62 @@ def test_work_that_is_newer_than_the_class_list_is_told(played):
     status, out, _ = collect_moodle(played, [ADA, later, CARLA])
     assert status == 1
     assert "boris@example.org: the class list tells no time for it" in out
+
+
+@pytest.mark.parametrize("rule", ["last", "best", "first"])
+def test_an_attempt_that_is_newer_than_the_class_list_is_told(played, rule):
+    """The zip is new and the list is not: what it tells is the first attempt's time."""
+    played.rules(f'attempts = "{rule}"\n{DUE}')
+    assert collect_moodle(played, [ADA, BORIS], wrong)[0] == 0
+    zipped(played.root / "new.zip", moodle_files({ADA: right(played, ADA)}, FILE))
+    for _ in range(2):  # it stays in doubt
+        status, out, _ = played.run("collect", "T1", "new.zip")
+        assert (status, f"{ADA.email}: handed in anew" in out) == (1, True)
+        assert BORIS.email not in out
+    # The list of today mends it: no attempt in time is left behind.
+    late = replace(ADA, received="Sunday, 29 November 2026, 9:00 PM")
+    status, out, _ = collect_moodle(played, [late, BORIS], right_of_ada)
+    assert (status, "handed in anew" in out) == (0, False), out
+    attempts = played.course.root / "attempts" / ADA.email / NAME
+    told = [
+        json.loads(p.read_text()) for p in sorted(attempts.glob("*/collected.json"))
+    ]
+    assert [each["received"] for each in told] == [ADA.received, late.received]
+    played.record_all()
+    assert days(played)[ADA.email] == ("2" if rule == "last" else "")
+
+
+def right_of_ada(played, student):
+    return (right if student.name == ADA.name else wrong)(played, student)
+
+
+@pytest.mark.parametrize("table", ["due", "extensions"])
+def test_two_names_of_one_assignment_are_refused(played, table):
+    """One of the two lines would be passed over."""
+    collect_moodle(played)
+    played.record_all()
+    lines = {
+        "due": "[due]\nT1 = 2026-11-27\nt1_tiny = 2026-11-30\n",
+        "extensions": '[extensions.T1]\n"ada@example.org" = 3\n'
+        '[extensions.t1_tiny]\n"boris@example.org" = 2\n',
+    }
+    played.rules(lines[table])
+    status, _, err = played.run("export", "T1")
+    assert status == 2
+    assert f"[{table}] has “T1” and “t1_tiny”: that is one assignment" in err
+
+
+def test_a_name_that_may_mean_two_assignments_is_no_lost_due_date(played):
+    played.rules(DUE)
+    late = replace(ADA, received="Sunday, 29 November 2026, 9:00 PM")
+    collect_moodle(played, [late])
+    played.record_all()
+    publish(played.course, "t1_more", write_source(played.root, SOURCE, "t1_more"))
+    status, _, err = played.run("export", NAME, "-o", "out.csv")
+    assert status == 2
+    assert "[due] has “T1”, which may mean t1_more or t1_tiny" in err
+    played.rules(DUE.replace("T1 =", f"{NAME} ="))
+    assert days(played, NAME) == {ADA.email: "2"}
 
 
 def test_a_minute_that_the_lms_rounds_is_in_time(played):

@@ -13,7 +13,8 @@ from lms_files import (
 )
 from tiny_assignment import NAME
 
-from autograder.collect.collect import collect_class, read_submission
+from autograder.collect.collect import collect_class
+from autograder.collect.read_back import read_submission
 from autograder.course.folder import Course, write_whole
 from autograder.course.submitted import NOTE, read_note
 from autograder.lms.registry import read_roster
@@ -71,7 +72,7 @@ def test_moodles_files_without_folders(course, tmp_path):
         tmp_path / "moodle.zip",
         {
             f"Ada Lovelace_101_assignsubmission_file_{FILE}": b"ada",
-            "Participant_102_assignsubmission_file_x_9_assignsubmission_file_y": b"y",
+            "Participant_102_assignsubmission_file_x_9_assignsubmission_file_y": b"{}",
         },
     )
     items = by_student(collect_class(course, "t1", source))
@@ -251,7 +252,7 @@ def test_bad_entries_of_a_class_are_errors_of_their_own(course, tmp_path):
     items = by_student(collect_class(course, "t1", path))
     expected = {
         "1": "is a link",
-        "3": "larger than 40 MB",
+        "3": "more than 40 MB without its outputs",
         "4": "200 times itself",
         "6": "no notebook is in 'work.zip'",
         "7": "a .rar archive, which is not opened",

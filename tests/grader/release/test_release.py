@@ -19,6 +19,7 @@ from autograder.model import CourseError
 from autograder.release.release import find_source, release_assignment
 
 TEST = "{grade: true, grade_id: cube-test, points: 3, solution: false}"
+RULES = "autograder: {not_from: [flowbook], allowed: [flowbook.checks]}"
 UNSOUND = {
     "two cells of one name": ("grade_id: cube,", "grade_id: square,", "two cells"),
     "no points": (TEST, TEST.replace("points: 3, ", ""), "points above 0, not None"),
@@ -28,6 +29,18 @@ UNSOUND = {
     "no name": (TEST, TEST.replace("grade_id: cube-test, ", ""), "no grade_id"),
     "an empty test": ('check(cube(2), 8, "the cube")', "# nothing", "tests nothing"),
     "a broken test": ('check(cube(2), 8, "the cube")', "check(", "is not Python"),
+    "rules that are no table": (RULES, "autograder: flowbook", "not 'flowbook'"),
+    "an unknown rule": (
+        RULES,
+        "autograder: {not_form: [zuko]}",
+        "not_from and allowed",
+    ),
+    "a rule that is no list": (
+        RULES,
+        "autograder: {not_from: zuko}",
+        "lists of module",
+    ),
+    "a number for a module": (RULES, "autograder: {not_from: [3]}", "lists of module"),
     "an open region": (
         "    ### END SOLUTION\n```\n\n```{code-cell} ipython3\n---\n"
         "nbgrader: {grade: true, grade_id: square",
@@ -198,3 +211,16 @@ def test_right_answers_are_right_for_these_tests():
     names = {}
     exec("\n".join([RIGHT["square"], RIGHT["cube"]]), names)
     assert (names["square"](-5), names["cube"](2)) == (25, 8)
+
+
+def test_the_rules_at_the_head_hold_for_each_answer_that_says_nothing_else(tmp_path):
+    own = "{grade: false, grade_id: cube, solution: true}"
+    text = SOURCE.replace(own, f"{own}\nautograder: {{not_from: [math]}}")
+    cells = {
+        cell["metadata"].get("nbgrader", {}).get("grade_id"): cell["metadata"]
+        for cell in json.loads(student_version(write_source(tmp_path, text)))["cells"]
+    }
+    rules = {"not_from": ["flowbook"], "allowed": ["flowbook.checks"]}
+    assert cells["square"]["autograder"] == rules
+    assert cells["cube"]["autograder"] == rules | {"not_from": ["math"]}
+    assert "autograder" not in cells["square-test"]

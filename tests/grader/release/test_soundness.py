@@ -17,7 +17,7 @@ from autograder.release.soundness import (
     without_pictures,
 )
 from autograder.release.variants import Variant
-from autograder.static_analysis.ready_made import statements
+from autograder.static_analysis.names import statements
 
 LOCKED = "---\nnbgrader: {grade: false, grade_id: checks, solution: false}\n---\n"
 CUBE_TEST = 'check(cube(2), 8, "the cube")'
@@ -128,6 +128,21 @@ def test_a_result_keeps_its_form_and_loses_its_values():
     assert type(spoiled("always equal", f=lambda x: x)["f"](x)) is Equal
 
 
+def test_an_obliging_object_answers_as_the_right_value_and_is_none():
+    import torch
+
+    made = spoiled("obliging", f=lambda x: [x * 2])
+    (y,) = made["f"](torch.ones(3))
+    assert not isinstance(y, torch.Tensor)
+    assert y.allclose(torch.full((3,), 2.0))
+    assert y.eq(2.0).all()
+    assert y.sub(2.0).abs().max() == 0
+    assert y.tolist() == [2.0, 2.0, 2.0]
+    assert made["f"](y)[0].sum().item() == 12  # it can be handed back
+    with pytest.raises(TypeError):
+        torch.allclose(y, torch.ones(3))
+
+
 def test_infinities_are_zeroed_too():
     import torch
 
@@ -195,3 +210,25 @@ def test_variants_lose_what_they_declare_and_are_told_their_names(tmp_path, runn
     refused(tmp_path, SOURCE, "passes cube-test", more, runner)
     wrong = VARIANT.format(**loop | {"source": "def cube(x): return x"})
     refused(tmp_path, SOURCE, "alternative 'power' for cube fails", wrong, runner)
+
+
+@pytest.mark.grading
+@pytest.mark.parametrize(
+    ("last", "said"),
+    [
+        ("score", "reference solution fails cube-test"),  # 1 of 3 points
+        ("30 * score", "passes cube-test"),  # what no wrong answer may get
+    ],
+)
+def test_a_number_at_the_end_gives_its_points_or_is_refused(
+    tmp_path, runner, last, said
+):
+    counted = f"score = 1 - 0 * (cube(2) == 8)\n{last}"
+    refused(tmp_path, SOURCE.replace(CUBE_TEST, counted), said, runner=runner)
+
+
+@pytest.mark.grading
+def test_a_number_that_is_all_points_of_the_solution_is_released(tmp_path, runner):
+    counted = "score = 0\nif cube(2) == 8:\n    score += 3\nscore"
+    source = write_source(tmp_path, SOURCE.replace(CUBE_TEST, counted))
+    refuse_unsound(read_exam(source, NAME), source, runner=runner)

@@ -4,6 +4,7 @@ import base64
 import http.server
 import io
 import json
+import os
 import threading
 
 import pytest
@@ -343,6 +344,15 @@ def test_a_photograph_attached_to_a_derivation_is_shown():
     assert "picture not shown: gone" in markdown_html("![gone](attachment:b)", attached)
 
 
+@pytest.mark.parametrize("before", ["**So**", "# So\n\nand", "- a\n- **So**", "`So`"])
+def test_what_stands_before_a_picture_keeps_its_form(before):
+    attached = {"page.png": {"image/png": base64_of(png())}}
+    html = markdown_html(f"{before} ![my page](attachment:page.png) *end*", attached)
+    assert "&lt;" not in html
+    assert "So" in Elements(html).text
+    assert "<em>end</em>" in html
+
+
 def test_formulas_are_shown_as_their_source_untouched():
     html = markdown_html("Let $a_1 * b_2 * c$ be.\n\n$$\n\\int_a^b <f>\n$$")
     text = Elements(html).text
@@ -412,3 +422,30 @@ def test_reading_the_class_makes_no_gradebook(tmp_path):
     course.write_result(graded())
     assert read_class(course, NAME)[0].points == 0.0
     assert not (tmp_path / "gradebook.db").exists()
+
+
+COSTLY = {
+    "pictures that end nowhere": "![" * 9_000,
+    "tables": "\n\n".join(["|a|b|\n|-|-|\n" + "|1|2|\n" * 1_000] * 50),
+    "a large picture": "![](attachment:a.png)",
+}
+
+
+@pytest.mark.parametrize("name", COSTLY)
+def test_a_page_that_takes_long_costs_its_own_cells_and_no_other_page(
+    tmp_path, monkeypatch, name
+):
+    monkeypatch.setattr("autograder.results.feedback.PAGE_SECONDS", 2.0)
+    picture = {"a.png": {"image/png": base64_of(png((6_000, 4_900)))}}
+    settings = {"grade_id": "maps", "grade": False, "solution": True}
+    text = {"cell_type": "markdown", "source": COSTLY[name], "attachments": picture}
+    course = Course(tmp_path)
+    course.write_result(graded(text | {"metadata": {"nbgrader": settings}}))
+    course.write_result(graded(answer("mine = 7"), student="ben"))
+    started = os.times()
+    first, second = (path.read_text("utf-8") for path in write_feedback(course, NAME))
+    spent = os.times()
+    assert spent.children_user - started.children_user < 8
+    assert spent.user - started.user < 8
+    assert "0 of 3 points" in Elements(first.encode()).text
+    assert "mine" in Elements(second.encode()).text

@@ -19,7 +19,7 @@ from autograder.results.item_analysis import (
     unnamed,
 )
 from autograder.results.plots import RADIUS, histogram, side_by_side, ticks
-from autograder.results.report import write_report
+from autograder.results.report import Report, report_page, write_report
 from autograder.results.scores import Score, Scored, read_class
 
 NAME = "a1_maps"
@@ -281,3 +281,9 @@ def test_the_report_says_in_which_sandbox_it_ran(tmp_path):
     ran = [result(name, tier="landlock", mode="warm") for name in ("ali", "bea")]
     text = " ".join(page(tmp_path, ran).text.split())
     assert "2 in the sandbox “landlock, warm”" in text
+
+
+def test_the_report_says_how_close_the_class_came_to_the_limit():
+    students = scored([result("a", seconds=3, share=0.2), result("b", share=0.874)])
+    page = report_page(Report(NAME, tuple(students), (), frozenset()))
+    assert "The longest cell took 87 % of its time limit." in page.decode()

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
-from plain_user import NOBODY, open_up, python_of
+from plain_user import NOBODY, python_of
 
 from autograder.sandbox import tier, tiers
 from autograder.sandbox.processes import descendants, find
@@ -96,10 +96,18 @@ grading = pytest.mark.grading
 
 
 @pytest.fixture
-def secret(tmp_path):
+def open_folder(tmp_path):
+    """A folder that anybody may enter: those of pytest are closed to all others."""
+    for folder in (tmp_path, *tmp_path.parents):
+        if not folder.stat().st_mode & 1:
+            folder.chmod(0o755)
+    return tmp_path
+
+
+@pytest.fixture
+def secret(open_folder):
     """A file of the instructor's that anybody could read, were it not for the box."""
-    open_up(tmp_path)
-    path = tmp_path / "gradebook.db"
+    path = open_folder / "gradebook.db"
     path.write_text("grades")
     path.chmod(0o666)
     return path
@@ -231,6 +239,21 @@ def test_the_user_inside_is_nobody_with_rights(keeper):
 
 @grading
 @everywhere
+def test_a_box_has_one_share_of_the_processors(keeper):
+    # A new session would be a new group of the scheduler's, with a share of its own.
+    assert keeper.value("sessions") == [[None, True], [None, True]]
+
+
+@grading
+@everywhere
+def test_a_lock_on_what_all_may_read_is_seen_by_nobody(keeper):
+    seen, watches, lease = keeper.value("lock_and_tell")
+    assert seen == [[None, "None"], [None, "None"]]
+    assert (watches, lease) == ([-1, -1], "PermissionError")
+
+
+@grading
+@everywhere
 def test_what_is_left_behind_ends_with_the_case(keeper):
     answer = keeper.ask("daemon")
     assert answer["value"] == "left"
@@ -243,7 +266,10 @@ def test_a_fork_bomb_stops_at_the_limit_and_can_be_ended(keeper):
     answer = keeper.ask("fork_bomb", box={"processes": 20}, seconds=1)
     assert answer["left"] == []
     assert answer["seconds"] < 15
-    assert answer["killed"] == "time" or answer["value"] < 20
+    # Without a user of its own, a box's limit is 20 beside what this user runs already;
+    # what of that ends meanwhile, in other tests, leaves its room to the box.
+    most = 20 if keeper.name in SPACES else 60
+    assert answer["killed"] == "time" or answer["value"] < most
 
 
 @grading
@@ -343,14 +369,13 @@ def test_multiprocessing_works_inside(keeper):
 
 @grading
 @in_namespaces
-def test_what_lies_under_a_closed_folder_can_be_shown(keeper, tmp_path):
-    closed = tmp_path / "closed"
+def test_what_lies_under_a_closed_folder_can_be_shown(keeper, open_folder):
+    closed = open_folder / "closed"
     package = closed / "package"
     package.mkdir(parents=True)
     (package / "somewhere.py").write_text("VALUE = 42\n")
     if os.getuid() == 0 and keeper.name == "user namespaces":
-        os.chown(closed, NOBODY, -1)  # its own user may enter; tmp_path is open to none
-        open_up(tmp_path)
+        os.chown(closed, NOBODY, -1)  # its own user may enter
     closed.chmod(0o700)
     box = {"readable": [str(package)]}
     assert keeper.value("import_from", str(package), "somewhere", box=box) == 42

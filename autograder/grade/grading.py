@@ -1,0 +1,106 @@
+"""One run over a class, in the parent: what is to be judged, and what stands."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from tqdm import tqdm
+
+from autograder.assignment.exam import Exam
+from autograder.assignment.per_student import seed_for
+from autograder.collect.read_back import handed_beside, read_submission
+from autograder.course.beside import beside_key
+from autograder.course.folder import Course
+from autograder.course.gradebook import entered
+from autograder.course.settings import settings
+from autograder.course.submitted import arrival
+from autograder.grade.recorder import Recorder
+from autograder.grade.workers.task import Task, Workforce, read_result
+from autograder.judge.judge import result_key
+from autograder.model import Limits, Outcome, Result
+
+
+@dataclass(frozen=True)
+class Grading:
+    """One run over a class. The workers judge; this, in the parent, alone writes."""
+
+    course: Course
+    exam: Exam
+    limits: Limits
+    seed: int
+    unsandboxed: bool = False
+
+    def task(self, student: str, folder: Path | None = None) -> Task:
+        """What a student handed in, to be graded; `folder` is that of an attempt."""
+        name = self.exam.assignment
+        submission, note = read_submission(self.course, name, student, folder)
+        seed = seed_for(self.course, self.exam, student, self.seed)
+        return Task(submission, note, seed, self.limits, self.unsandboxed)
+
+    def unchanged(self, students: Iterable[str]) -> dict[str, Result]:
+        """The results that stand: same content, tests and seed, and not failed."""
+        kept = {}
+        for student in students:
+            name = self.exam.assignment
+            done = self.course.pending(name, student) or self.course.result(
+                name, student
+            )
+            if done is None or done.outcome == Outcome.FAILED:
+                continue
+            task = self.task(student)
+            if done.ran_out is not None and done.ran_out != asdict(self.limits):
+                continue  # with other limits it may end otherwise
+            if done.key == result_key(task.submission, self.exam, task.seed):
+                kept[student] = done
+        return kept
+
+    def not_entered(self, kept: Mapping[str, Result]) -> list[str]:
+        """Whose finished grade the gradebook does not hold as it would be today.
+
+        What lies beside a notebook decides whether a person must read its answers. A
+        grade that could not be entered before waits in the journal.
+        """
+        name = self.exam.assignment
+        held = entered(self.course, name)
+        return sorted(
+            student
+            for student, done in kept.items()
+            if student not in held
+            or self.course.pending_path(name, student).exists()
+            or done.beside != beside_key(handed_beside(self.course, name, student))
+        )
+
+    def enter(
+        self, done: Mapping[str, Result], recorder: Recorder
+    ) -> dict[str, Result]:
+        """Record finished grades that the gradebook does not hold so."""
+        return {student: recorder.keep(result) for student, result in done.items()}
+
+    def run(
+        self,
+        students: Sequence[str],
+        recorder: Recorder,
+        workforce: Workforce,
+        progress: bool,
+    ) -> dict[str, Result]:
+        """Grade these students, and record each grade as it comes."""
+        results = {}
+        if students:
+            with workforce, bar(len(students), progress) as shown:
+                for task, answer in workforce.results(map(self.task, students)):
+                    result = read_result(task, answer, self.exam)
+                    results[result.student] = recorder.keep(result)
+                    shown.update()
+        return results
+
+    def received(self, student: str) -> str | None:
+        """The time of a student's submission, from the LMS."""
+        folder = self.course.submitted(self.exam.assignment, student)
+        came = arrival(folder, settings(self.course).zone).time
+        return came and came.isoformat()
+
+
+def bar(total: int, progress: bool) -> tqdm:
+    """A bar with an estimate of what is left, where a person looks at it."""
+    hidden = None if progress else True
+    return tqdm(desc="Grading", total=total, unit="notebook", disable=hidden)

@@ -1,0 +1,1 @@
+"""The known mistakes of each assignment, with their hints: one module each."""

@@ -1,0 +1,133 @@
+"""The checks of a chapter catch wrong signs: each planted error fails one of them.
+
+A chapter's cells are run once, in order. At a cell with planted errors, each of them is
+put in, and the cells from there on are run on a copy of the variables until one fails.
+
+That takes minutes, and comes out the same while code, errors and versions are the same:
+`planted.json` keeps a fingerprint of those with which everything was caught, and a
+chapter that has it is not run again. `RECORD=1 pytest` on this file runs what changed
+and keeps its fingerprints; `RECORD=all` runs everything.
+"""
+
+import ast
+import hashlib
+import json
+import os
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from planted_errors import PLANTED, Error
+
+from tools.notebooks.source import Cell
+from tools.notebooks.tree import Tree
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = {Path(page.path).stem: page for page in Tree(ROOT).pages}
+RECORD = os.environ.get("RECORD", "")
+CAUGHT = Path(__file__).with_name("planted.json")
+REACH = 12  # cells after the error, within which a check must fail
+
+
+@pytest.fixture(autouse=True)
+def _as_in_a_kernel() -> Iterator[None]:
+    """Leave torch's default type as it was: chapters change it."""
+    before = torch.get_default_dtype()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+    torch.set_default_dtype(before)
+
+
+def run(cell: str, variables: dict[str, Any]) -> None:
+    """Run a cell's code, what it shows included, and show nothing."""
+    exec(compile(ast.parse(cell), "cell", "exec"), variables)
+
+
+def fails(cells: list[str], variables: dict[str, Any]) -> bool:
+    """Whether a check among the cells fails; another exception is an error."""
+    for cell in cells:
+        try:
+            run(cell, variables)
+        except AssertionError:
+            return True
+    return False
+
+
+def is_shown_only(cell: Cell) -> bool:
+    """Whether a cell draws a figure: no check depends on it."""
+    return "figure" in cell.metadata.get("mystnb", {})
+
+
+def cells_of(chapter: str) -> list[str]:
+    """The code of a chapter, figures left out."""
+    code = [cell for cell in PAGES[chapter].cells if cell.kind == "code"]
+    return [cell.text for cell in code if not is_shown_only(cell)]
+
+
+def fingerprint(cells: list[str], errors: list[Error]) -> str:
+    """A number of all that decides whether the errors are caught."""
+    files = [p for p in (ROOT / "flowbook").rglob("*") if p.suffix in (".py", ".json")]
+    parts = [*cells, repr(errors), Path(__file__).read_text()]
+    parts.append(str(sys.version_info[:2]))
+    parts += [p.read_text() for p in sorted(files) if "exercises" not in p.parts]
+    parts.append((ROOT / "requirements.txt").read_text())
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+@pytest.mark.parametrize("chapter", PLANTED)
+def test_every_planted_error_fails_a_check_of_its_chapter(chapter):
+    known = json.loads(CAUGHT.read_text())
+    now = fingerprint(cells_of(chapter), PLANTED[chapter])
+    if known.get(chapter) == now and RECORD != "all":
+        return
+    assert not missed_errors(chapter)
+    if RECORD:
+        known[chapter] = now
+        CAUGHT.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
+
+
+def test_a_fingerprint_is_another_one_for_other_code():
+    cells, errors = ["a = 1", "assert a == 1"], [Error("1", "2"), Error("=", "+=")]
+    prints = [
+        fingerprint(cells, errors),
+        fingerprint([cells[0], "assert a"], errors),
+        fingerprint(cells, errors[:1]),
+    ]
+    assert len(set(prints)) == 3
+    assert prints[0] == fingerprint(list(cells), list(errors))
+
+
+def missed_errors(chapter: str) -> list[Error]:
+    """The errors that no check of the chapter fails for."""
+    cells = cells_of(chapter)
+    errors: dict[int, list[Error]] = {}
+    for error in PLANTED[chapter]:
+        (place,) = [i for i, cell in enumerate(cells) if error.right in cell]
+        assert cells[place].count(error.right) == 1, error
+        errors.setdefault(place, []).append(error)
+    assert len(PLANTED[chapter]) >= 10
+    missed, variables = [], {"__name__": "__main__"}
+    for place, cell in enumerate(cells[: max(errors) + 1]):
+        for error in errors.get(place, []):
+            wrong = cell.replace(error.right, error.wrong)
+            later = cells[place + 1 : place + 1 + REACH]
+            # A generator moves on while the copy runs: the chapter's own is put back.
+            states = {k: v.get_state() for k, v in variables.items() if is_noise(v)}
+            torch_state = torch.get_rng_state()
+            if not fails([wrong, *later], dict(variables)):
+                missed.append(error)
+            torch.set_rng_state(torch_state)
+            for name, state in states.items():
+                variables[name].set_state(state)
+        run(cell, variables)
+    return missed
+
+
+def is_noise(value: Any) -> bool:
+    """Whether a variable is a generator of random numbers."""
+    return isinstance(value, torch.Generator)
