@@ -1,7 +1,9 @@
 """From an assignment's source to what a student receives and what the judge asks."""
 
 import ast
+import copy
 import hashlib
+import io
 import json
 import logging
 import re
@@ -77,6 +79,18 @@ def exam_from_bytes(data: bytes) -> Exam:
     return Exam(**plain | {"handed_out": frozenset(plain.get("handed_out", ()))})
 
 
+@lru_cache(maxsize=32)
+def _parsed(content: bytes, suffix: str) -> Any:
+    """A file as a notebook: nobody may change it. Who makes a class reads one often."""
+    import jupytext
+    import nbformat
+
+    text = io.StringIO(content.decode("utf-8"), newline=None).read()
+    if suffix == ".ipynb":
+        return nbformat.reads(text, as_version=4)
+    return jupytext.reads(text, suffix.lstrip("."))
+
+
 def read_source(source: Path) -> Any:
     """Read an assignment (.md through jupytext, or .ipynb) as a notebook of format 4.
 
@@ -89,14 +103,10 @@ def read_source(source: Path) -> Any:
 
     Raises CourseError when the file cannot be read.
     """
-    import jupytext
     import nbformat
 
     try:
-        if source.suffix == ".ipynb":
-            notebook = nbformat.read(source, as_version=4)
-        else:
-            notebook = jupytext.read(source)
+        notebook = copy.deepcopy(_parsed(source.read_bytes(), source.suffix))
     except FileNotFoundError as error:
         raise CourseError(f"{source}: no such file.") from error
     except Exception as error:
@@ -224,7 +234,16 @@ def write_notebook(notebook: Any) -> bytes:
     import nbformat
 
     nbformat.validate(notebook)
-    return (nbformat.writes(notebook, version=nbformat.NO_CONVERT) + "\n").encode()
+    return as_bytes(notebook)
+
+
+def as_bytes(notebook: Any) -> bytes:
+    """Write a notebook that is known to be valid."""
+    import nbformat
+
+    # `nbformat.writes` would validate it again.
+    text = nbformat.versions[notebook.nbformat].writes_json(notebook)
+    return (text + "\n").encode()
 
 
 def student_version(source: Path) -> bytes:
@@ -272,18 +291,34 @@ def reference_answers(source: Path) -> dict[str, str]:
     }
 
 
-def filled_in(source: Path, replace: Mapping[str, str] | None = None) -> bytes:
-    """A student's file with the reference answers in it, some replaced by others.
+class FilledIn:
+    """Students' files with the reference answers of one source, read once.
 
-    `replace` maps a grade_id to the source of that answer cell: this is how a wrong
-    variant or another right answer is made. Raises CourseError on an unknown id.
+    Raises CourseError when the source cannot be released.
     """
-    answers = reference_answers(source)
-    if unknown := sorted(set(replace or {}) - set(answers)):
-        raise CourseError(f"{source}: no answer cell is called {', '.join(unknown)}.")
-    answers |= replace or {}
-    notebook = student_notebook(source)
-    for cell in notebook.cells:
-        if is_answer(cell):
+
+    def __init__(self, source: Path) -> None:
+        self.source = source
+        self.answers = reference_answers(source)
+        self.notebook = student_notebook(source)
+        write_notebook(self.notebook)  # other answers leave it as valid as it is
+
+    def __call__(self, replace: Mapping[str, str] | None = None) -> bytes:
+        """A file in which some answers are replaced by others.
+
+        `replace` maps a grade_id to the source of that answer cell: this is how a wrong
+        variant or another right answer is made. Raises CourseError on an unknown id.
+        """
+        if unknown := sorted(set(replace or {}) - set(self.answers)):
+            raise CourseError(
+                f"{self.source}: no answer cell is called {', '.join(unknown)}."
+            )
+        answers = self.answers | dict(replace or {})
+        for cell in filter(is_answer, self.notebook.cells):
             cell.source = answers[grade_id(cell)]
-    return write_notebook(notebook)
+        return as_bytes(self.notebook)
+
+
+def filled_in(source: Path, replace: Mapping[str, str] | None = None) -> bytes:
+    """One such file; who needs many makes a FilledIn once."""
+    return FilledIn(source)(replace)

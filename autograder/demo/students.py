@@ -13,7 +13,7 @@ from typing import Any
 
 from autograder.assignment.cells import grade_id, is_answer, is_test
 from autograder.assignment.exam import (
-    filled_in,
+    FilledIn,
     read_source,
     student_notebook,
     student_version,
@@ -105,6 +105,7 @@ class Stories:
         source_dir = source_dir.resolve()
         self.source = assignment_source(source_dir)
         self.draw = draw
+        self.filled_in = FilledIn(self.source)
         self.file = f"{source_dir.name}.ipynb"
         variants = read_variants(source_dir)
         self.mutants = [v for v in variants if v.kind == "mutant"]
@@ -134,7 +135,7 @@ class Stories:
 
     def right(self, replace: Mapping[str, str] | None = None) -> bytes:
         """The reference answers, with some cells answered otherwise."""
-        return filled_in(self.source, self.written | dict(replace or {}))
+        return self.filled_in(self.written | dict(replace or {}))
 
     def tell(self) -> Iterator[Told]:
         """All stories: right, wrong, unfinished, damaged, odd."""

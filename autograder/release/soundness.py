@@ -17,7 +17,7 @@ from pathlib import Path
 from autograder.assignment.cells import grade_id, is_answer, is_given, is_test
 from autograder.assignment.exam import (
     Exam,
-    filled_in,
+    FilledIn,
     reference_answers,
     student_version,
 )
@@ -164,8 +164,9 @@ class Gate:
     ) -> None:
         self.exam, self.source = exam, source
         self.limits, self.runner = limits, runner
+        self.filled_in = FilledIn(source)
         self.answers = {
-            grade_id(cell): reference_answers(source)[grade_id(cell)]
+            grade_id(cell): self.filled_in.answers[grade_id(cell)]
             for cell in exam.cells
             if is_answer(cell) and cell["cell_type"] == "code"
         }
@@ -187,13 +188,13 @@ class Gate:
         """From here on leave out the cells that nothing needs, if that is true."""
         lean = replace(self.exam, release=without_pictures(self.exam.release))
         trial = Gate(lean, self.source, self.limits, self.runner)
-        cells = trial.judged("the solution", filled_in(self.source)).cells
+        cells = trial.judged("the solution", self.filled_in()).cells
         if all(cell.manual or cell.points == cell.max_points for cell in cells):
             self.exam = lean
 
     def solution(self) -> None:
         """Refuse a reference solution that loses points, whoever's number it has."""
-        content = filled_in(self.source)
+        content = self.filled_in()
         for seed in SEEDS if seed_cell(self.exam) else SEEDS[:1]:
             cells = self.judged("the reference solution", content, seed).cells
             lost = [c for c in cells if not c.manual and c.points < c.max_points]
@@ -214,9 +215,8 @@ class Gate:
         }
         for kind in KINDS:
             exempt = set() if kind == "None" else built
-            content = filled_in(
-                self.source,
-                {name: self.spoiled(text, kind) for name, text in self.answers.items()},
+            content = self.filled_in(
+                {name: self.spoiled(text, kind) for name, text in self.answers.items()}
             )
             what = f"an answer whose every result is {kind}"
             loses = dict.fromkeys(every.keys() - exempt)
@@ -236,7 +236,7 @@ class Gate:
         variants = read_variants(self.source.parent)
         for kind in ("alternative", "mutant"):
             for group in groups(v for v in variants if v.kind == kind):
-                content = filled_in(self.source, {v.replaces: v.source for v in group})
+                content = self.filled_in({v.replaces: v.source for v in group})
                 names = "; ".join(f"'{v.name}' for {v.replaces}" for v in group)
                 loses = {cell: v.name for v in group for cell in v.loses}
                 yield Trial(self, f"the {kind} {names}", content, loses)
