@@ -5,13 +5,13 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from the_book import the_book
 
 from tools.notebooks.chapter import to_notebook
 from tools.notebooks.source import Directive, Page, walk
-from tools.notebooks.tree import Tree
 
 ROOT = Path(__file__).resolve().parents[2]
-TREE = Tree(ROOT)
+TREE = the_book()
 CHAPTERS = [page for page in TREE.pages if page.notebook]
 
 

@@ -5,11 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
-
-from tools.notebooks.tree import Tree
+from the_book import the_book
 
 ROOT = Path(__file__).resolve().parents[2]
-(PAGE,) = [p for p in Tree(ROOT).pages if Path(p.path).stem == "appendix_b_errata"]
+(PAGE,) = [p for p in the_book().pages if Path(p.path).stem == "appendix_b_errata"]
 TEXT = (ROOT / PAGE.path).read_text()
 CELL = re.compile(r"^```\{code-cell\} python3\n(.*?)^```", re.S | re.M)
 BEFORE, *STATEMENTS = re.split(r"(?=^\(err-[a-z0-9-]+\)=\n### )", TEXT, flags=re.M)

@@ -8,6 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+from the_book import the_book
 
 from tools.notebooks.__main__ import main
 from tools.notebooks.chapter import RESIDUE, prose, to_json, to_notebook
@@ -448,7 +449,7 @@ def test_an_assignment_that_nbgrader_refuses_names_its_source(course, capsys):
 @pytest.fixture(scope="module")
 def generated() -> dict[str, nbformat.NotebookNode]:
     """All notebooks of this repository, made afresh."""
-    files = Tree(ROOT).generate()
+    files = the_book().generate()
     return {p: nbformat.reads(text, as_version=4) for p, (_, text) in files.items()}
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from the_book import the_book
 
 from tests.book.test_notebooks import HEADER, course, tree
 from tools.notebooks import library
@@ -137,6 +138,6 @@ def test_the_file_to_install_is_the_one_that_is_built():
 
 
 def test_every_notebook_of_the_course_starts_with_the_cell():
-    for page, notebook in [*Tree(ROOT).chapters(), *Tree(ROOT).solved()]:
+    for page, notebook in [*the_book().chapters(), *the_book().solved()]:
         first = next(c for c in notebook.cells if c.cell_type == "code")
         assert first.source.startswith("# Finds flowbook"), page.path

@@ -22,12 +22,12 @@ from typing import Any
 import pytest
 import torch
 from planted_errors import PLANTED, Error
+from the_book import the_book
 
 from tools.notebooks.source import Cell
-from tools.notebooks.tree import Tree
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = {Path(page.path).stem: page for page in Tree(ROOT).pages}
+PAGES = {Path(page.path).stem: page for page in the_book().pages}
 RECORD = os.environ.get("RECORD", "")
 CAUGHT = Path(__file__).with_name("planted.json")
 REACH = 12  # cells after the error, within which a check must fail

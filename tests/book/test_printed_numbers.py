@@ -16,12 +16,12 @@ from scipy.integrate import cumulative_trapezoid, quad
 from scipy.optimize import minimize, minimize_scalar
 from scipy.stats import chi2, kstwobign, norm
 from sklearn.datasets import load_digits
+from the_book import the_book
 
 from flowbook.densities import ZOO, SineRing
-from tools.notebooks.tree import Tree
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = {Path(page.path).stem: page for page in Tree(ROOT).pages}
+PAGES = {Path(page.path).stem: page for page in the_book().pages}
 
 
 def log_normal(x: float, mean: float, scale: float) -> float:
