@@ -9,6 +9,8 @@ import ast
 import inspect
 import re
 import tomllib
+from collections.abc import Callable
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 
@@ -143,12 +145,18 @@ def named_in_module(folder: Path, test: NotebookNode) -> set[str]:
     module = import_module(f"flowbook.exercises.{folder.name}")
     called = [getattr(module, name) for name in names_of(test.source)
               if name.startswith("check_") and hasattr(module, name)]  # fmt: skip
-    read = {name for each in called for name in names_of(inspect.getsource(each))}
+    read = {name for each in called for name in names_within(each)}
     known = [getattr(module, name, None) for name in read]
     kinds = [k for k in known if isinstance(k, type) and issubclass(k, Known)]
     return {name for kind in kinds for name in kind.mistakes()}
 
 
+@cache
+def names_within(check: Callable) -> set[str]:
+    return names_of(inspect.getsource(check))
+
+
+@cache
 def names_of(source: str) -> set[str]:
     nodes = list(ast.walk(ast.parse(source)))
     found = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
@@ -176,13 +184,14 @@ def told_of_wrong_answers(folder: Path) -> set[tuple[str, str]]:
     """The mistakes by which wrong answers are known to be called, in whichever test."""
     path = folder / "wrong_answers.toml"
     groups = tomllib.loads(path.read_text("utf-8")) if path.is_file() else {}
+    notebook = assignment(folder)
     return {
         (grade_id(test), called)
         for answer in groups.get("known", {})
-        for called in groups["named"][answer].values()
-        for test in graded(assignment(folder))
-        if grade_id(test) in concerned(assignment(folder), answer)
-        and called in named_in_module(folder, test)
+        for test in graded(notebook)
+        if grade_id(test) in concerned(notebook, answer)
+        for called in {*groups["named"][answer].values()}
+        & named_in_module(folder, test)
     }
 
 

@@ -1,4 +1,8 @@
-"""A test cell judges functions of another process as it would in its own."""
+"""A test cell judges functions of another process as it would in its own.
+
+Here the reference answers; every mistake and every other right answer goes the same
+way in the demonstration classes.
+"""
 
 import re
 
@@ -11,15 +15,12 @@ from quick_runner import (
     cells,
     grade_id,
     graded,
-    replaced,
-    variants,
 )
 
 from autograder.channel import CellRun, Handle, run_test
 
 OK = CellRun("ok")
 MARKER = re.compile(r"^### (?:BEGIN|END) HIDDEN TESTS$", re.MULTILINE)
-LOOKS_LIKE = re.compile(r"^Looks like: (.+)$", re.MULTILINE)
 
 
 def failures(notebook):
@@ -48,20 +49,6 @@ def failures(notebook):
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
 def test_the_solution_passes(folder):
     assert failures(assignment(folder)) == {}
-
-
-@pytest.mark.parametrize(("folder", "variant"), variants("mutant"))
-def test_a_mistake_loses_the_same_points_and_is_told_its_name(folder, variant):
-    found = failures(replaced(folder, variant))
-    assert sorted(found) == sorted(variant.metadata["loses"])
-    for run in found.values():
-        assert run.ended == "error"
-        assert LOOKS_LIKE.findall(run.text) == [variant.metadata["name"]]
-
-
-@pytest.mark.parametrize(("folder", "variant"), variants("alternative"))
-def test_another_right_answer_passes(folder, variant):
-    assert failures(replaced(folder, variant)) == {}
 
 
 VALUES = [
