@@ -142,16 +142,15 @@ class Stories:
         yield "right", self.file, self.right()
         for chosen in self.other_ways():
             yield "right in another way", self.file, self.right(chosen)
-        for chosen in self.wrong_ways():
+        for chosen, is_first in self.wrong_ways():
             story = "; ".join(f"{v.name} ({v.replaces})" for v in chosen)
-            several = len(chosen) > 1
-            rest = self.stubs if several and self.trains else {}
             wrong = {v.replaces: v.source for v in chosen}
-            content = self.right(
-                {name: stub for name, stub in rest.items() if name in self.answers}
-                | wrong
-            )
-            yield story, self.file, self.brief(content) if several else content
+            if is_first:
+                yield story, self.file, self.right(wrong)
+                continue
+            rest = self.stubs if self.trains else {}
+            rest = {name: stub for name, stub in rest.items() if name in self.answers}
+            yield story, self.file, self.brief(self.right(rest | wrong))
         yield "blank", self.file, student_version(self.source)
         yield "half finished", self.file, self.right(self.second_half_as_given())
         yield "an endless loop", self.file, self.begins_with(LOOP, -1)
@@ -170,18 +169,18 @@ class Stories:
                 for name, queue in queues.items()
             }
 
-    def wrong_ways(self) -> Iterator[list[Variant]]:
-        """Each mutant once: one of every cell alone, the others several a student.
+    def wrong_ways(self) -> Iterator[tuple[list[Variant], bool]]:
+        """Each mutant once: the first of every cell alone, then up to five a student.
 
-        Where something is trained, who makes several mistakes leaves the rest open:
-        what a right answer does there takes seconds, and others show it.
+        Where something is trained, the others' students leave the rest open: what a
+        right answer does there takes seconds, and others show it.
         """
         queues = _by_cell(self.draw.sample(self.mutants, len(self.mutants)))
         for queue in queues.values():
-            yield [queue.pop()]
+            yield [queue.pop()], True
         while any(queues.values()):
             longest = sorted(queues.values(), key=len, reverse=True)
-            yield [queue.pop() for queue in longest[:MOST_MISTAKES] if queue]
+            yield [queue.pop() for queue in longest[:MOST_MISTAKES] if queue], False
 
     def brief(self, content: bytes) -> bytes:
         """The same, but the written answers are only begun."""
