@@ -42,8 +42,12 @@ def mistakes(folder: Path, handed: HandedIn) -> list[Variant]:
     """Return the mutants whose source stands in a cell of this submission."""
     cells = json.loads(handed.content)["cells"]
     sources = {"".join(cell["source"]).strip() for cell in cells}
-    wrong = [v for v in read_variants(folder) if v.kind == "mutant"]
-    return [variant for variant in wrong if variant.source.strip() in sources]
+    return [variant for variant in mutants(folder) if variant.source.strip() in sources]
+
+
+@cache
+def mutants(folder: Path) -> list[Variant]:
+    return [variant for variant in read_variants(folder) if variant.kind == "mutant"]
 
 
 def lost(result: Result) -> set[str]:
@@ -129,7 +133,7 @@ def test_a_mistake_gets_its_own_hint(folder, handed):
 def test_every_mutant_is_in_the_class(folder):
     mistaken = [each for each in CLASSES[folder] if is_mistaken(folder, each.story)]
     handed_in = {v.name for each in mistaken for v in mistakes(folder, each)}
-    assert handed_in == {v.name for v in read_variants(folder) if v.kind == "mutant"}
+    assert handed_in == {variant.name for variant in mutants(folder)}
 
 
 @pytest.mark.parametrize(("folder", "handed"), told("blank"))
