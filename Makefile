@@ -104,7 +104,7 @@ _build/solutions/.done: $(SOLUTIONS) $(CODE) | $(READY)
 		&& touch $@
 
 # At the end: what each phase took.
-PHASES := test-notebooks built test-unit test-grading test-web
+PHASES := test-notebooks built test-unit graded-and-shown
 test: system lint ## everything, as CI does
 	@mkdir -p _build && : > _build/phases
 	@for phase in $(PHASES); do \
@@ -120,16 +120,21 @@ built: $(READY)
 	@$(MAKE) --no-print-directory -j 2 --output-sync=target \
 		_build/html/.done $(DEMO)/.done
 
+.PHONY: graded-and-shown
+graded-and-shown: built
+	@$(MAKE) --no-print-directory -j 2 --output-sync=target test-grading test-web
+
 .PHONY: system
 system:
 	@.ci/system chromium=chromium pg_createcluster=postgresql
 
 test-unit: $(READY) ## layers, densities, models, checks, generator
-	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not web and not grading" tests
+	@$(BIN)/pytest -q -n 2 --dist loadfile --no-loadscope-reorder \
+		-m "not web and not grading" tests
 
 # These wait for kernels and for time limits more than they compute: four at once.
 test-grading: $(DEMO)/.done ## the real autograder over real notebooks
-	@$(BIN)/pytest -q -n 4 -m grading tests
+	@$(BIN)/pytest -q -n 4 -m grading tests/adversarial tests/assignments tests/grader
 
 # A chapter is run with the code of its exercises' solutions at its end. The book takes
 # its outputs from here, so that no chapter runs twice.
@@ -143,7 +148,7 @@ test-notebooks: _build/.code ## execute every chapter and every solution
 	@$(BIN)/python -m tools.execute --from _build/answered
 
 test-web: _build/html/.done ## the built book in a real browser
-	@$(BIN)/pytest -q -n 2 --dist loadfile -m web tests
+	@$(BIN)/pytest -q -n 2 --dist loadfile -m web tests/web tests/grader
 
 # The first needs torch and pytest only; the notebooks also need what `.[book,test]` holds.
 test-gpu: ## layers, solutions and solved notebooks with every tensor on CUDA

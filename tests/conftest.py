@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -14,6 +15,11 @@ import torch
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
+# The folders in which the Makefile's phases look for marked tests.
+LOOKED_FOR = {
+    "web": ("web", "grader"),
+    "grading": ("adversarial", "assignments", "grader"),
+}
 ARGUMENTS = [
     f"--{name}"
     for name in (
@@ -41,6 +47,15 @@ def pytest_configure(config: pytest.Config) -> None:
         pytest.exit("no GPU: torch finds no CUDA device on this machine", returncode=2)
     torch.set_num_threads(1)
     torch.set_default_device(device)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse a mark where `make test` does not look for it."""
+    for item in items:
+        folder = item.path.relative_to(Path(__file__).parent).parts[0]
+        for mark, folders in LOOKED_FOR.items():
+            if item.get_closest_marker(mark) and folder not in folders:
+                raise pytest.UsageError(f"{item.nodeid}: no phase runs {mark} there")
 
 
 @pytest.fixture(autouse=True)
