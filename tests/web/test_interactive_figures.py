@@ -560,7 +560,9 @@ def test_the_bound_and_the_evidence_of_an_image_are_those_of_its_vae(opened, dig
     x = unpacked(data["images"])[data["labels"].index(digit)]
     mean, std = encoder(x)[:2], encoder(x)[2:].exp()
     kl = kl_divergence(Normal(mean, std), Normal(torch.zeros(2), 1.0)).sum().item()
-    assert figure.numbers(0) == pytest.approx([*mean, *std, kl], abs=0.006)
+    assert figure.numbers(0) == pytest.approx(
+        [*mean.tolist(), *std.tolist(), kl], abs=0.006
+    )
 
     def log_likelihood(z: Tensor) -> Tensor:
         return -binary_cross_entropy_with_logits(
