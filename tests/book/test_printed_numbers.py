@@ -134,6 +134,18 @@ def chapter_02() -> dict[str, float | None]:
     }
 
 
+def chapter_04() -> dict[str, float | None]:
+    """What the text prints, in the order of reading; None is a choice, no result."""
+    variance = quad(lambda x: norm.pdf(x, 0, 3) * math.exp(x), -30, 40, points=[0, 9])[
+        0
+    ]
+    return {
+        "0.549": math.log(3) / 2,
+        "2.5": None,  # a measured slope
+        "9.5": math.sqrt(variance),
+    }
+
+
 def chapter_06() -> dict[str, float | None]:
     """What the text prints, in the order of reading; None is a choice, no result."""
     humps = entropy_of_humps(0.5) + 0.5 * math.log(2 * math.pi * math.e / 4)
@@ -410,6 +422,7 @@ def chapter_14() -> dict[str, float | None]:
 
 NUMBERS = {
     "02_one_dimension": chapter_02,
+    "04_linear": chapter_04,
     "06_coupling": chapter_06,
     "07_autoregressive": chapter_07,
     "08_reverse_kl": chapter_08,
