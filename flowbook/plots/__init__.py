@@ -10,7 +10,12 @@ from flowbook.plots.adversarial import (
     modes_over_time,
     rounds,
 )
-from flowbook.plots.autoregressive import jacobian_sizes, masked_network, plane_fits
+from flowbook.plots.autoregressive import (
+    jacobian_sizes,
+    masked_network,
+    plane_fits,
+    slices,
+)
 from flowbook.plots.bounds import (
     gaps_against_count,
     gaussian_outlines,
@@ -43,7 +48,11 @@ from flowbook.plots.densities import (
     nll_above_entropy,
     surprise,
 )
-from flowbook.plots.drawings import copied_and_moved, coupling_layer
+from flowbook.plots.drawings import (
+    autoregressive_layers,
+    copied_and_moved,
+    coupling_layer,
+)
 from flowbook.plots.elementwise import histogram_flows, joints, knotted_map
 from flowbook.plots.flows import (
     density_steps,
@@ -102,6 +111,7 @@ __all__ = [
     "Iteration",
     "NormalFit",
     "active_latents",
+    "autoregressive_layers",
     "bits_by_prior",
     "bits_of_groups",
     "bound_and_gap",
@@ -169,6 +179,7 @@ __all__ = [
     "saddles",
     "samples_over",
     "signal_to_noise",
+    "slices",
     "strips",
     "surprise",
     "training_curve",

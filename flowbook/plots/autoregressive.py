@@ -1,4 +1,4 @@
-"""Figures of chapter 7: a masked network, patterns of Jacobians, fits on the plane."""
+"""Figures of chapter 7: masked networks, Jacobians, cuts and fits on the plane."""
 
 from collections.abc import Mapping, Sequence
 
@@ -11,9 +11,11 @@ from torch import Tensor
 from flowbook.plots.style import (
     BLUE,
     DENSITY,
+    GREEN,
     GREY,
     ORANGE,
     PURPLE,
+    RED,
     SMALL,
     figure,
     styled,
@@ -107,6 +109,54 @@ def plane_fits(densities: Mapping[str, Tensor], box: Box) -> Figure:
     axes[0].set_ylabel("$x_2$")
     for axis in axes[1:]:
         axis.tick_params(labelleft=False)
+    return drawn
+
+
+@styled
+def slices(
+    density: Tensor, box: Box, axis: int, curves: Mapping[float, Tensor], *, best: bool
+) -> Figure:
+    """Draw a density of the plane, cut at some values of one entry, and the cuts.
+
+    `axis` is the entry that is fixed, 0 or 1. The curves are the conditional densities
+    of the other entry, at the centres of the same cells; with `best` each has the
+    normal density of the same mean and variance beside it, dotted.
+
+    Shapes: density on the centres of equal cells, (m, m), first index first axis;
+    each curve (m,).
+    """
+    drawn, (left, right) = figure(1, 2, size=(3.0, 2.8))
+    left.imshow(
+        density.detach().cpu().numpy().T,
+        cmap=DENSITY,
+        origin="lower",
+        extent=(*box[0], *box[1]),
+        interpolation="bilinear",
+        aspect="auto",
+    )
+    left.set(xlabel="$x_1$", ylabel="$x_2$", xlim=box[0], ylim=box[1])
+    low, high = box[1 - axis]
+    cell = (high - low) / len(density)
+    at = low + cell * (np.arange(len(density)) + 0.5)
+    for (value, tensor), colour, dashes in zip(
+        curves.items(), (RED, GREEN, GREY), ("-", "--", "-."), strict=False
+    ):
+        (left.axhline if axis else left.axvline)(value, color=colour, ls=dashes)
+        curve = tensor.detach().cpu().numpy()
+        right.plot(at, curve, color=colour, ls=dashes, label=f"{value:g}")
+        if best:
+            mean, square = (curve @ at**power * cell for power in (1, 2))
+            scale = np.sqrt(square - mean**2)
+            normal = np.exp(-(((at - mean) / scale) ** 2) / 2)
+            normal /= scale * np.sqrt(2 * np.pi)
+            right.plot(at, normal, color=colour, ls=":", lw=1.4)
+    right.set(xlabel=f"$x_{2 - axis}$", ylabel="conditional density", ylim=(0, None))
+    drawn.legend(
+        *right.get_legend_handles_labels(),
+        loc="outside upper center",
+        ncols=len(curves),
+        title=f"given $x_{axis + 1}$ =",
+    )
     return drawn
 
 

@@ -74,6 +74,34 @@ def copied_and_moved(
     return drawn
 
 
+@styled
+def autoregressive_layers() -> Figure:
+    """Draw three entries of a MAF and of an IAF, from z to x: who looks at whom.
+
+    The number in the middle of a row is the pass in which its entry can be computed.
+    """
+    drawn, axes = figure(1, 2, size=(WIDTH / 2, 2.8))
+    seen = (("MAF: looks at x", "x", 5.4, "123"), ("IAF: looks at z", "z", 0.6, "111"))
+    rows = (4.4, 2.2, 0.0)
+    for axis, (title, name, side, passes) in zip(axes, seen, strict=True):
+        axis.set(xlim=(-0.1, 6.1), ylim=(-0.6, 5.0), title=title)
+        axis.axis("off")
+        for entry, y in enumerate(rows, start=1):
+            for start, letter in ((0.6, "z"), (5.4, "x")):
+                colour = BLUE if letter == name and entry < 3 else ORANGE
+                _box(axis, (start, y), f"${letter}_{entry}$", colour)
+            _arrow(axis, (1.1, y), (2.5, y), ORANGE)
+            _box(axis, (3, y), passes[entry - 1], GREY)
+            _arrow(axis, (3.5, y), (4.9, y), ORANGE)
+        inwards = -1 if name == "x" else 1
+        for high, low in ((0, 1), (0, 2), (1, 2)):
+            next_row = low - high == 1
+            start = side + inwards * 0.3 * next_row, rows[high] - 0.45
+            end = 3 - inwards * (0.45 if next_row else 0.2), rows[low] + 0.45
+            _arrow(axis, start, end, BLUE)
+    return drawn
+
+
 def _box(axis: Axes, centre: Point, text: str, colour: str, width: float = 1.0) -> None:
     low = (centre[0] - width / 2, centre[1] - 0.42)
     style = {"boxstyle": "round,pad=0,rounding_size=0.15", "edgecolor": colour}

@@ -161,6 +161,10 @@ EXAMPLES: dict[str, Callable[[], Figure]] = {
         [torch.arange(n) for n in (2, 3, 2)],
         1,
     ),
+    "autoregressive_layers": plots.autoregressive_layers,
+    "slices": lambda: plots.slices(
+        torch.rand(8, 8), NEAR, 1, {0.5: torch.rand(8)}, best=True
+    ),
     "plane_fits": lambda: plots.plane_fits({"p": torch.rand(8, 8)}, NEAR),
     "gaussianised": lambda: plots.gaussianised(torch.rand(50, 2), torch.randn(50, 2)),
     "cobwebs": lambda: plots.cobwebs(
