@@ -15,7 +15,6 @@ from autograder.sandbox import best_tier, unprotected
 PROBE = """import torch
 weight = torch.randn(64, 64, requires_grad=True)
 (weight @ weight).sum().backward()
-torch.optim.Adam([weight]).step()
 def double(x):
     return 2 * x"""
 PROBES = 2

@@ -18,6 +18,7 @@ from autograder.engine.child.shell import Shell, make_shell, run_cell
 from autograder.engine.control import Message, WireError, receive, send
 from autograder.sandbox import Box, prepare
 
+SETTLES = 12  # children: those of the trial notebook and of five more
 # First uses that load modules: the picture at a cell's end, a traceback.
 FIRST_USES = (
     "import matplotlib.pyplot as plt\nplt.plot([0, 1])\nNone",
@@ -41,6 +42,7 @@ class Template:
 
     def __init__(self, sock: socket.socket, shell: Shell) -> None:
         self.sock, self.shell = sock, shell
+        self.forks = 0
         self.prepared: set[str] = set()
 
     def serve_order(self) -> None:
@@ -54,6 +56,9 @@ class Template:
 
     def fork(self, order: Message, sock: socket.socket) -> None:
         """Make a child; this process goes on."""
+        self.forks += 1
+        if self.forks == SETTLES:
+            warm.settle()
         self.prepare(order)
         warm.assert_single_threaded()
         pid = os.fork()

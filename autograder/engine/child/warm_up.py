@@ -32,16 +32,28 @@ class NotSingleThreadedError(RuntimeError):
 
 
 def warm_up() -> None:
-    """Import what notebooks use, and use once what loads more on its first use."""
+    """Import what notebooks use, and use once what nearly all of them use."""
     import matplotlib
 
     matplotlib.use("agg")
     loaded = {name: optional(name) for name in MODULES}
     if loaded["torch"] is not None:
-        use_torch(loaded["torch"])
+        loaded["torch"].set_num_threads(1)
     if loaded["tqdm"] is not None:  # no thread of its own: it could not be copied
         loaded["tqdm"].tqdm.monitor_interval = 0
     draw(loaded["matplotlib.pyplot"])
+
+
+def settle() -> None:
+    """What pays from some notebooks on: a second and a half, once, for all that follow.
+
+    Some of what notebooks use loads a large module on its first use, and memory in huge
+    pages makes a fork cheaper.
+    """
+    if torch := sys.modules.get("torch"):
+        use_torch(torch)
+    freeze()
+    gather_pages()
 
 
 def optional(name: str) -> ModuleType | None:
@@ -53,8 +65,7 @@ def optional(name: str) -> ModuleType | None:
 
 
 def use_torch(torch: ModuleType) -> None:
-    """What loads a large module when it is used first, on one thread."""
-    torch.set_num_threads(1)
+    """What loads a large module when it is used first."""
     model = torch.nn.Linear(2, 2)
     optimiser = torch.optim.Adam(model.parameters())
     model(torch.ones(1, 2)).sum().backward()
@@ -73,10 +84,9 @@ def draw(pyplot: ModuleType) -> None:
 
 
 def freeze() -> None:
-    """Let children share as much as possible, and be forked as fast as possible."""
+    """Let children share as much as possible."""
     gc.collect()
     gc.freeze()
-    gather_pages()
 
 
 def gather_pages() -> int:

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import psutil
@@ -25,6 +26,7 @@ from tiny_assignment import (
 )
 
 from autograder.assignment.cells import grade_id
+from autograder.engine.child.forkserver import SETTLES
 from autograder.engine.runner import Runner
 from autograder.engine.test_cells import Asking
 from autograder.judge.judge import judge_submission
@@ -135,6 +137,25 @@ def test_the_same_submission_gets_the_same_result(exam, warm):
     assert one.notebook == two.notebook
     other, _ = judged(exam, warm, answers, seed=1)
     assert other.notebook != one.notebook
+
+
+TRAINS = """import torch
+weight = torch.ones(2, requires_grad=True)
+optimiser = torch.optim.Adam([weight], lr=0.5)
+(torch.randn(2) * weight).sum().backward()
+optimiser.step()
+print(weight.tolist(), torch.get_num_threads())
+"""
+
+
+def test_who_is_graded_before_the_template_settles_gets_the_same(exam):
+    answers = RIGHT | {"square": TRAINS + SQUARE}
+    with closing(Runner()) as runner:
+        results = [judged(exam, runner, answers)[0] for _ in range(SETTLES // 2 + 1)]
+    first, *others = (result.notebook for result in results)
+    assert "] 1\\n" in printed(results[0], "square")
+    assert set(others) == {first}
+    assert {result.mode for result in results} == {"warm"}
 
 
 def test_cells_after_a_lost_process_are_still_judged(exam, warm):
