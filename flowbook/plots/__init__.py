@@ -44,7 +44,12 @@ from flowbook.plots.densities import (
     surprise,
 )
 from flowbook.plots.drawings import copied_and_moved, coupling_layer
-from flowbook.plots.elementwise import histogram_flows, joints, knotted_map
+from flowbook.plots.elementwise import (
+    bisection,
+    histogram_flows,
+    joints,
+    knotted_map,
+)
 from flowbook.plots.flows import (
     density_steps,
     gaussianised,
@@ -102,6 +107,7 @@ __all__ = [
     "Iteration",
     "NormalFit",
     "active_latents",
+    "bisection",
     "bits_by_prior",
     "bits_of_groups",
     "bound_and_gap",
