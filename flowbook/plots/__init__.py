@@ -53,7 +53,12 @@ from flowbook.plots.drawings import (
     copied_and_moved,
     coupling_layer,
 )
-from flowbook.plots.elementwise import histogram_flows, joints, knotted_map
+from flowbook.plots.elementwise import (
+    bisection,
+    histogram_flows,
+    joints,
+    knotted_map,
+)
 from flowbook.plots.flows import (
     density_steps,
     gaussianised,
@@ -112,6 +117,7 @@ __all__ = [
     "NormalFit",
     "active_latents",
     "autoregressive_layers",
+    "bisection",
     "bits_by_prior",
     "bits_of_groups",
     "bound_and_gap",

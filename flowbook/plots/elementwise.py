@@ -9,9 +9,10 @@ from matplotlib.ticker import NullFormatter
 from numpy import ndarray
 from torch import Tensor
 
-from flowbook.plots.style import CYCLE, GREY, WIDTH, figure, styled
+from flowbook.plots.style import BLUE, CYCLE, GREY, ORANGE, WIDTH, figure, styled
 
 DASHES = ("-", "--", "-.", ":")  # curves differ by more than their colour
+NUMBERED = 4  # middles that bisection marks on its curve: more would overlap
 Curve = tuple[Tensor, Tensor]
 
 
@@ -84,6 +85,37 @@ def histogram_flows(
     right.set_xticks(bins, [str(count) for count in bins])
     right.xaxis.set_minor_formatter(NullFormatter())
     drawn.legend(loc="outside upper center", ncols=3)
+    return drawn
+
+
+@styled
+def bisection(
+    curve: Curve, level: Tensor, brackets: Tensor, at_middles: Tensor
+) -> Figure:
+    """Draw how bisection closes in on the place where a curve has some level.
+
+    Above, the curve and the first middles on it; below, the interval of each step. A
+    middle is blue where the curve is below the level, orange where it is above.
+
+    Shapes: both tensors of the curve (n,), increasing; level (); brackets (steps, 2);
+    at_middles (steps,), the curve at the middles of the brackets.
+    """
+    drawn, (above, below) = figure(2, 1, size=(5.6, 2.2))
+    below.sharex(above)
+    above.plot(*map(_array, curve), color=GREY)
+    above.axhline(float(level), color=GREY, lw=1, linestyle="--")
+    ends, values = _array(brackets), _array(at_middles)
+    for k, ((low, high), value) in enumerate(zip(ends, values, strict=True)):
+        middle, colour = (low + high) / 2, ORANGE if value > level else BLUE
+        below.plot((low, high), (k + 1, k + 1), color=GREY, marker="|", ms=7)
+        below.plot(middle, k + 1, "o", color=colour, ms=6)
+        if k < NUMBERED:
+            above.plot(middle, value, "o", color=colour, ms=6)
+            style = {"textcoords": "offset points", "ha": "center", "color": colour}
+            above.annotate(str(k + 1), (middle, value), (-9, 5), **style)
+    above.set(ylabel="$f(z)$")
+    below.set(xlabel="$z$", ylabel="step", yticks=range(1, len(ends) + 1))
+    below.invert_yaxis()
     return drawn
 
 

@@ -61,6 +61,12 @@ EXAMPLES: dict[str, Callable[[], Figure]] = {
     ),
     "pixel_stages": lambda: plots.pixel_stages({"a": torch.rand(50), "b": BELL}),
     "without_floor": lambda: plots.without_floor({"a": BELL, "b": 2 * BELL}, 0.5),
+    "bisection": lambda: plots.bisection(
+        (GRID, GRID),
+        torch.tensor(1.0),
+        torch.tensor([[0.0, 2.0], [0.0, 1.0]]),
+        torch.tensor([1.0, 0.5]),
+    ),
     "strips": lambda: plots.strips(
         GRID, BELL, 2 * GRID, BELL / 2, GRID[::10], 2 * GRID[::10], 0.2
     ),
