@@ -21,7 +21,9 @@ from autograder.lms.base import (
     TYPED,
     UNREAD,
     Handed,
+    Known,
     Person,
+    Place,
     Roster,
     Target,
     Top,
@@ -47,6 +49,26 @@ BREAK = re.compile(r"<br\s*/?>|</?p>|\n", re.IGNORECASE)
 PARTICIPANT = re.compile(r"\D*(\d+)")
 
 
+def moodle_place(known: Known, page: str) -> Place | None:
+    """Where a page goes in the zip file of “Upload multiple feedback files”.
+
+    The importer (mod/assign/feedback/file/importziplib.php) splits a folder's name at
+    its first four underscores and goes by the number alone, which must be the second
+    part. The last underscore is for Moodle before 4.1, and later ones take it too. None
+    where the number is not known.
+    """
+    match = NAME.fullmatch(known.download or "")
+    if match and match["id"]:
+        name, number = match["name"], match["id"]
+    elif known.person is not None:
+        name, number = known.person.name, known.person.lms_id
+    else:
+        return None
+    name = " ".join(re.sub(r"[^\w.' -]|_", " ", name).split()).lstrip(".~ ")
+    folder = f"{name or 'Participant'}_{number}_assignsubmission_file_"
+    return Place(number, f"{folder}/{page}")
+
+
 class MoodleDownloads:
     """The names that Moodle gives."""
 
@@ -62,8 +84,10 @@ class MoodleDownloads:
         name = " ".join(match["name"].split())
         files = top.files if top.is_folder else renamed(top, match["file"])
         if match["plugin"] != "file":
-            return Handed(name, list, match["id"], problem=TYPED, typed=files)
-        return Handed(name, files, match["id"])
+            return Handed(
+                name, list, match["id"], problem=TYPED, typed=files, download=top.name
+            )
+        return Handed(name, files, match["id"], download=top.name)
 
 
 @dataclass(frozen=True)
