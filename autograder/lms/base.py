@@ -17,6 +17,8 @@ from autograder.tables import Table
 
 TYPED = "text was typed into the LMS; no file was handed in"
 UNREAD = ", not all read by a person yet"  # after the points of an exercise
+REFUSED = "This submission could not be graded"  # before the reason
+SAID = "From your instructor"  # before a person's words on no exercise
 NOTHING = ("", "-")
 
 

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 
 from autograder.lms.base import (
     NOTHING,
+    REFUSED,
+    SAID,
     TYPED,
     UNREAD,
     Handed,
@@ -165,8 +167,8 @@ def of_a_person(comment: str, titles: Iterable[str]) -> str:
     """What in a comment that Moodle holds is not our own of an earlier time.
 
     Ours has a line for each exercise, `TITLE: 2 of 3` with or without UNREAD, then
-    lines that begin with a title and name an idea, then the delay. Points and ideas may
-    be other ones today.
+    lines that begin with a title and name an idea or hold a person's words out of the
+    gradebook, then the delay; a refused one has the reason. All may be others today.
     """
     if comment in NOTHING:
         return ""
@@ -174,8 +176,12 @@ def of_a_person(comment: str, titles: Iterable[str]) -> str:
         re.escape(each) for title in titles for each in (title, html.escape(title))
     }
     known = "|".join(sorted(shown, key=len, reverse=True)) or "(?!)"
-    points = re.compile(rf"'?(?:{known}): -?[\d.,]+ of [\d.,]+(?:{UNREAD})?")
-    ours = re.compile(rf"'?(?:{known}): .+|\d+ days? late: −[\d.]+ points")
+    points = re.compile(
+        rf"'?(?:{known}): -?[\d.,]+ of [\d.,]+(?:{UNREAD})?|{REFUSED}: .+"
+    )
+    ours = re.compile(
+        rf"'?(?:{known}|{REFUSED}|{SAID}): .+|\d+ days? late: −[\d.]+ points"
+    )
     lines = [line.strip() for line in BREAK.split(comment)]
     if not any(map(points.fullmatch, lines)):
         return comment

@@ -125,7 +125,7 @@ def feedback_page(
     return render(
         "feedback.html.j2",
         scored=scored,
-        mark=mark_of(scored),
+        made_of=mark_of(scored),
         result=scored.result,
         exercises=exercises,
         others=cells.get(None, []),

@@ -115,6 +115,58 @@ def test_partial_sends_what_is_final_so_far_and_names_who_waits(graded):
     assert grades(graded)[BORIS.email] == "9"
 
 
+def comment(played: Played, student: str, cell: str, text: str) -> None:
+    """What a person writes under a cell in formgrader."""
+    with played.course.gradebook() as gradebook:
+        found = gradebook.find_comment(cell, NAME, NAME, student)
+        found.manual_comment = text
+        gradebook.db.commit()
+
+
+def words(played: Played) -> dict[str, str]:
+    """The comment column of the exported worksheet."""
+    with (played.root / "out.csv").open(encoding="utf-8-sig") as file:
+        rows = csv.DictReader(file)
+        return {row["Email address"]: row["Feedback comments"] for row in rows}
+
+
+def test_the_comments_hold_a_persons_words_of_the_gradebook(graded):
+    comment(graded, ADA.email, "why", "Short,\nand <clear>.")
+    comment(graded, ADA.email, "square", "A nice square.")
+    assert send(graded)[0] == 0
+    lines = words(graded)[ADA.email].split("<br>")
+    assert "Exercise 3: why: Short, and &lt;clear&gt;." in lines
+    assert "From your instructor: A nice square." in lines
+    assert "From your instructor" not in words(graded)[BORIS.email]
+    sheet = (graded.root / "out.csv").read_text("utf-8-sig")
+    (graded.root / "list2.csv").write_text(sheet, "utf-8")
+    comment(graded, ADA.email, "why", "Shorter.")
+    send(graded, "--roster", "list2.csv")
+    assert words(graded)[ADA.email].count("Exercise 3: why:") == 2  # points, words
+    assert "Short," not in words(graded)[ADA.email]
+    assert words(graded)[ADA.email].count("From your instructor") == 1
+
+
+def test_the_comment_of_a_refused_submission_is_the_reason(graded):
+    zipped(graded.root / "in.zip", moodle_files({ADA: b"no notebook"}, FILE))
+    graded.run("collect", "T1", "in.zip", "--roster", "list.csv")
+    graded.record_all(manual=3.0)
+    status, out, _ = send(graded)
+    assert (status, f"{ADA.email}: left blank: refused" in out) == (1, True)
+    reason = "This submission could not be graded: "
+    assert words(graded)[ADA.email].startswith(reason)
+    assert "of 4" not in words(graded)[ADA.email]
+    assert grades(graded)[ADA.email] == ""
+    sheet = (graded.root / "out.csv").read_text("utf-8-sig")
+    (graded.root / "list2.csv").write_text(sheet, "utf-8")
+    good = moodle_files({ADA: work(graded, ADA)}, FILE)
+    zipped(graded.root / "in.zip", good)
+    graded.run("collect", "T1", "in.zip", "--roster", "list2.csv")
+    graded.record_all(manual=3.0)
+    assert send(graded, "--roster", "list2.csv")[0] == 0
+    assert reason not in words(graded)[ADA.email]
+
+
 def test_a_summary_of_what_was_partial_is_renewed(graded):
     waits = {"manual_score": None, "needs_manual_grade": True}
     by_hand(graded, BORIS.email, "why", **waits)
