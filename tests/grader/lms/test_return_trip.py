@@ -147,24 +147,29 @@ def test_the_comments_hold_a_persons_words_of_the_gradebook(graded):
     assert words(graded)[ADA.email].count("From your instructor") == 1
 
 
-def test_the_comment_of_a_refused_submission_is_the_reason(graded):
-    zipped(graded.root / "in.zip", moodle_files({ADA: b"no notebook"}, FILE))
-    graded.run("collect", "T1", "in.zip", "--roster", "list.csv")
-    graded.record_all(manual=3.0)
-    status, out, _ = send(graded)
+def test_the_comment_of_a_refused_submission_is_the_reason(
+    tmp_path, monkeypatch, capsys
+):
+    played = played_course(tmp_path, monkeypatch, capsys)
+    photo = {"Ada Abel_501_assignsubmission_file/answer.jpg": b"no notebook"}
+    zipped(tmp_path / "in.zip", photo)
+    (tmp_path / "list.csv").write_text(moodle_sheet([ADA]))
+    played.run("collect", "T1", "in.zip", "--roster", "list.csv")
+    played.record_all(manual=3.0)
+    status, out, _ = send(played)
     assert (status, f"{ADA.email}: left blank: refused" in out) == (1, True)
-    reason = "This submission could not be graded: "
-    assert words(graded)[ADA.email].startswith(reason)
-    assert "of 4" not in words(graded)[ADA.email]
-    assert grades(graded)[ADA.email] == ""
-    sheet = (graded.root / "out.csv").read_text("utf-8-sig")
-    (graded.root / "list2.csv").write_text(sheet, "utf-8")
-    good = moodle_files({ADA: work(graded, ADA)}, FILE)
-    zipped(graded.root / "in.zip", good)
-    graded.run("collect", "T1", "in.zip", "--roster", "list2.csv")
-    graded.record_all(manual=3.0)
-    assert send(graded, "--roster", "list2.csv")[0] == 0
-    assert reason not in words(graded)[ADA.email]
+    assert words(played)[ADA.email] == (
+        "This submission could not be graded: a notebook was expected, and "
+        "&#x27;answer.jpg&#x27; was handed in"
+    )
+    assert grades(played)[ADA.email] == ""
+    (tmp_path / "list2.csv").write_bytes((tmp_path / "out.csv").read_bytes())
+    zipped(tmp_path / "in.zip", moodle_files({ADA: work(played, ADA)}, FILE))
+    played.run("collect", "T1", "in.zip", "--roster", "list2.csv")
+    played.record_all(manual=3.0)
+    assert send(played, "--roster", "list2.csv")[0] == 0
+    assert "could not be graded" not in words(played)[ADA.email]
+    assert "Exercise 3: why: 3 of 4" in words(played)[ADA.email]
 
 
 def test_a_summary_of_what_was_partial_is_renewed(graded):
