@@ -57,12 +57,12 @@ def moodle_place(known: Known, page: str) -> Place | None:
     The importer (mod/assign/feedback/file/importziplib.php) splits a folder's name at
     its first four underscores and goes by the number alone, which must be the second
     part. The last underscore is for Moodle before 4.1, and later ones take it too. None
-    where the number is not known.
+    where the number is not known: that of another system's download is none of Moodle's.
     """
     match = NAME.fullmatch(known.download or "")
     if match and match["id"]:
         name, number = match["name"], match["id"]
-    elif known.person is not None:
+    elif known.person is not None and known.download is None:
         name, number = known.person.name, known.person.lms_id
     else:
         return None

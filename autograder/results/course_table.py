@@ -83,13 +83,12 @@ class Cell:
     """What one student has of one assignment.
 
     `state` is one of `STATES`, or "absent" for who handed nothing in; then `due` says
-    whether it was due. `counts` and `dropped` say what the total makes of it.
+    whether it was due. `dropped` says that the total leaves it out as the lowest.
     """
 
     state: str
     scored: Scored | None = None
     due: bool = True
-    counts: bool = False
     dropped: bool = False
 
     @property
@@ -220,8 +219,7 @@ def totalled(row: Row, classes: Classes, rule: TotalRule) -> Row:
     dropped = lowest[: max(0, min(rule.drop_lowest, len(shares) - 1))]
     kept = [name for name in shares if name not in dropped]
     cells = {
-        name: replace(cell, counts=name in kept, dropped=name in dropped)
-        for name, cell in row.cells.items()
+        name: replace(cell, dropped=name in dropped) for name, cell in row.cells.items()
     }
     total = None
     if kept:

@@ -67,11 +67,11 @@ def return_pages(
         except ValueError as error:
             problems[student] = str(error)
     told = [f"{student}: {why}" for student, why in sorted(problems.items())]
+    if to == FOLDER:
+        write_folder(path, places, pages)  # also removes, so before the refusal
     if not pages:
         raise CourseError(f"{assignment}: there is no page to give back: {told[0]}.")
-    if to == FOLDER:
-        write_folder(path, places, pages)
-    else:
+    if to != FOLDER:
         write_zip(path, places, pages)
     names = [each.result.student for each in scored]
     return Returned(path, len(pages), told, absent(course, assignment, names))

@@ -124,6 +124,14 @@ def test_a_name_that_looks_like_another_participant_leads_to_nobody_else(played)
     assert as_moodle_reads(name) == (505, f"{NAME}.html")
 
 
+def test_a_number_of_canvas_is_no_participant_of_moodle(played):
+    from_canvas(played, {canvas_name(ADA, FILE): work(played, ADA)})
+    other = replace(BORIS, number=4000 + ADA.number % 100)
+    (played.root / "list.csv").write_text(moodle_sheet([other]))
+    status, _, err = returned(played, "moodle", "--roster", "list.csv")
+    assert (status, "its number in Moodle is not known" in err) == (2, True)
+
+
 def test_of_a_team_each_member_gets_the_own_page(played):
     team = [replace(s, group="Team 1") for s in (ADA, BORIS)]
     files = moodle_team("Team 1", 77, FILE, work(played, ADA))
