@@ -57,7 +57,7 @@ def moodle_place(known: Known, page: str) -> Place | None:
     The importer (mod/assign/feedback/file/importziplib.php) splits a folder's name at
     its first four underscores and goes by the number alone, which must be the second
     part. The last underscore is for Moodle before 4.1, and later ones take it too. None
-    where the number is not known: that of another system's download is none of Moodle's.
+    where the number is not known: one of another system's download is no participant's.
     """
     match = NAME.fullmatch(known.download or "")
     if match and match["id"]:
