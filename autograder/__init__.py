@@ -10,7 +10,7 @@ The passes, in their order, each with its room:
 5. `grade/`     the same for a whole class, on several workers; write the gradebook
 6. `results/`   a page for each student: what failed, which idea, how to go on
 7. `results/`   the page on the class: scores, tasks, mistakes
-8. `lms/`       the file that the LMS takes back; `results/csv_export` for the others
+8. `lms/`       scores and pages as the LMS takes them back; `results/` for the others
 
 What they stand on: `model` (the data of every seam, and the errors), `course/` (the
 folder, its settings, who handed in what and when), `static_analysis/` (what code does

@@ -104,6 +104,7 @@ def parser() -> argparse.ArgumentParser:
     grading.add_grade(command)
     grading.add_pages(command)
     lms.add_export(command)
+    lms.add_return(command)
     making.add_demo(command)
     making.add_demo_class(command)
     grading.add_status(command)

@@ -91,13 +91,18 @@ def run_report(options: argparse.Namespace) -> int:
 
 def add_status(command: Command) -> None:
     """status"""
-    what = "Say how far each assignment is, and what comes next."
+    what = (
+        "Say how far each assignment is, what comes next, and where everybody stands."
+    )
     made = command("status", run_status, what, "status -o course.csv")
     text = "write everybody's scores in all assignments as a CSV file"
     made.add_argument("-o", "--output", type=Path, metavar="FILE", help=text)
+    text = "write the page on the course: students by assignments, and their totals"
+    made.add_argument("--page", action="store_true", help=text)
 
 
 def run_status(options: argparse.Namespace) -> int:
+    from autograder.results.course_page import write_course_page
     from autograder.results.course_table import (
         course_csv,
         in_words,
@@ -111,6 +116,8 @@ def run_status(options: argparse.Namespace) -> int:
     if options.output:
         path = course_csv(options.course, classes, options.output)
         lines.append(f"Wrote {path}")
+    if options.page:
+        lines.append(f"Wrote {write_course_page(options.course, classes)}")
     show(options, [asdict(each) for each in found], "\n".join(lines))
     return DONE
 

@@ -1,4 +1,4 @@
-"""The commands that talk with a learning management system: collect and export."""
+"""The commands that talk with an LMS: collect, export and return."""
 
 import argparse
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from autograder.cli.frame import DONE, LOOK, Command, assignment_of, show
 from autograder.course.folder import Course
-from autograder.lms.registry import TAKE_BACK
+from autograder.lms.registry import GIVE_BACK, TAKE_BACK
 from autograder.model import CourseError
 from autograder.results.summary import beside_in_words
 
@@ -183,3 +183,32 @@ def run_send_back(options: argparse.Namespace, assignment: str, path: Path) -> i
 def file_name(assignment: str, to: str) -> str:
     """How the file is called when nobody says so."""
     return f"{assignment}.csv" if to == "csv" else f"{assignment}-{to}.csv"
+
+
+def add_return(command: Command) -> None:
+    """return ASSIGNMENT"""
+    what = "Give the feedback pages back, as an LMS takes them or in a folder."
+    made = command("return", run_return, what, "return A1 --to moodle -o feedback.zip")
+    text = "Moodle's feedback files, Canvas's submission comments, or a page a student"
+    places = (*GIVE_BACK, "folder")
+    made.add_argument("--to", choices=places, required=True, help=text)
+    made.add_argument("-o", "--output", type=Path, metavar="PATH")
+    text = "Moodle's grading worksheet, where the class was not collected from Moodle"
+    made.add_argument("--roster", type=Path, metavar="CSV", help=text)
+
+
+def run_return(options: argparse.Namespace) -> int:
+    from autograder.results.return_pages import return_pages
+
+    assignment = assignment_of(options)
+    name = f"{assignment}-feedback-{options.to}"
+    name += "" if options.to == "folder" else ".zip"
+    path = options.output or options.course.root / "reports" / name
+    given = return_pages(options.course, assignment, options.to, path, options.roster)
+    lines = list(given.problems)
+    if given.absent:
+        lines.append(f"Handed nothing in: {', '.join(given.absent)}")
+    pages = "1 page" if given.pages == 1 else f"{given.pages} pages"
+    lines.append(f"Wrote {pages} into {path}")
+    show(options, asdict(given) | {"path": str(path)}, "\n".join(lines))
+    return LOOK if given.problems else DONE

@@ -137,7 +137,8 @@ class Collector:
         person = self.people and self.people.find(handed.lms_id, handed.name)
         team = self.team_of(handed, person)
         if team:
-            return [self.take(handed, each.student, each, None) for each in team]
+            shared = replace(handed, download=None)  # it names the team, or one of it
+            return [self.take(shared, each.student, each, None) for each in team]
         own = handed.lms_id or handed.name
         wrong = self.disagrees(handed, person)
         if wrong is not None:
@@ -198,6 +199,7 @@ class Collector:
             person.lms_id if person and handed.lms_id else handed.lms_id,
             person.called if person else (),
             beside=files,
+            download=handed.download,
         )
         try:
             old = self.keep(student, note, picked.content, contents)

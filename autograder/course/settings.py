@@ -19,12 +19,20 @@ It need not be there, and neither need any line of it:
 
     [extensions.A1]
     "ada@example.org" = 2             # days added to the due date
+
+    [total]
+    drop_lowest = 1       # so many of the lowest results of a student are left out
+    missing = "zero"      # what was due and not handed in; or "nothing" (default)
+
+    [total.weights]       # by default an assignment weighs its points
+    A1 = 1
+    A2 = 2
 """
 
 import math
 import tomllib
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
@@ -35,6 +43,7 @@ from autograder.model import CourseError
 
 NAME = "course.toml"
 ATTEMPTS = ("last", "best", "first")
+MISSING = ("nothing", "zero")
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,18 @@ class LatePolicy:
 
 
 @dataclass(frozen=True)
+class TotalRule:
+    """How the results of a course become one; `weights` by full names, or none at all.
+
+    `missing` says what a work counts that was due and not handed in.
+    """
+
+    weights: Mapping[str, float] = field(default_factory=dict)
+    drop_lowest: int = 0
+    missing: str = "nothing"
+
+
+@dataclass(frozen=True)
 class Settings:
     """What the course file says. Due dates are by the assignments' full names."""
 
@@ -58,6 +79,7 @@ class Settings:
     extensions: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     attempts: str = "last"
     dropped: frozenset[str] = frozenset()
+    total: TotalRule = TotalRule()
 
     def due_for(self, assignment: str, *called: str) -> datetime | None:
         """When one student's work is due; None without a due date.
@@ -96,7 +118,7 @@ def settings(course: Course) -> Settings:
 
 def understood(found: Mapping[str, Any], course: Course) -> Settings:
     """The settings in a parsed file; ValueError says what was expected."""
-    known = ("timezone", "attempts", "dropped", "due", "late", "extensions")
+    known = ("timezone", "attempts", "dropped", "due", "late", "extensions", "total")
     only(found, "course.toml", known)
     zone = zone_of(found.get("timezone", "UTC"))
     due = {
@@ -110,12 +132,34 @@ def understood(found: Mapping[str, Any], course: Course) -> Settings:
         }
         for full, name in by_assignment(found, "extensions", course).items()
     }
-    attempts = found.get("attempts", "last")
-    if attempts not in ATTEMPTS:
-        wanted = ", ".join(f"“{each}”" for each in ATTEMPTS)
-        raise ValueError(f"attempts: one of {wanted} was expected, not {attempts!r}")
+    attempts = one_of("attempts", found.get("attempts", "last"), ATTEMPTS)
     policy = late_policy(table(found, "late"))
-    return Settings(zone, due, policy, extensions, attempts, left(found))
+    total = total_rule(table(found, "total"), course)
+    return Settings(zone, due, policy, extensions, attempts, left(found), total)
+
+
+def one_of(name: str, value: object, words: Sequence[str]) -> str:
+    """One of a few words."""
+    if value not in words:
+        wanted = ", ".join(f"“{each}”" for each in words)
+        raise ValueError(f"{name}: one of {wanted} was expected, not {value!r}")
+    return value
+
+
+def total_rule(found: Mapping[str, Any], course: Course) -> TotalRule:
+    """The [total] table."""
+    only(found, "[total]", ("weights", "drop_lowest", "missing"))
+    where = "total.weights"
+    written = {where: table({where: found.get("weights", {})}, where)}
+    weights = {
+        full: number(f"{where}.{name}", written[where][name], 1e6)
+        for full, name in by_assignment(written, where, course).items()
+    }
+    if weights and not any(weights.values()):
+        raise ValueError(f"[{where}]: a weight above 0 was expected in it")
+    drop = whole("total.drop_lowest", found.get("drop_lowest", 0))
+    missing = one_of("total.missing", found.get("missing", "nothing"), MISSING)
+    return TotalRule(weights, drop, missing)
 
 
 def left(found: Mapping[str, Any]) -> frozenset[str]:
@@ -147,9 +191,7 @@ def late_policy(found: Mapping[str, Any]) -> LatePolicy:
         for name, value in found.items()
     }
     if "free_days" in values:
-        if values["free_days"] % 1:
-            raise ValueError("late.free_days: a whole number was expected")
-        values["free_days"] = int(values["free_days"])
+        values["free_days"] = whole("late.free_days", values["free_days"])
     return LatePolicy(**values)
 
 
@@ -177,6 +219,13 @@ def number(name: str, value: object, most: float) -> float:
             f"{name}: a number from 0 to {most:g} was expected, not {value!r}"
         )
     return float(value)
+
+
+def whole(name: str, value: object) -> int:
+    """A whole number from 0 to 366."""
+    if number(name, value, 366.0) % 1:
+        raise ValueError(f"{name}: a whole number was expected, not {value!r}")
+    return int(value)
 
 
 def zone_of(name: object) -> tzinfo:

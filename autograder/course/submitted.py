@@ -32,6 +32,7 @@ class Note:
     course's time zone of the day on which it is needed; `late` is the LMS's own mark;
     `lms_id` the student's number there, `called` what else the student is known by.
     `attempt` counts what this student handed in, from 1; `beside` are the other files.
+    `download` is what the LMS called the student's own folder or file in its archive.
     """
 
     filename: str | None = None
@@ -42,6 +43,7 @@ class Note:
     called: tuple[str, ...] = ()
     attempt: int = 1
     beside: tuple[Beside, ...] = ()
+    download: str | None = None
 
 
 @dataclass(frozen=True)
@@ -137,9 +139,9 @@ def note_in(folder: Path) -> Note | None:
         return None
     if not isinstance(found, Mapping):
         return None
-    kinds = {"filename": str, "problem": str, "received": str, "lms_id": str}
-    kept = {name: found.get(name) for name in kinds}
-    kept = {n: v if isinstance(v, kinds[n]) else None for n, v in kept.items()}
+    texts = ("filename", "problem", "received", "lms_id", "download")
+    kept = {name: found.get(name) for name in texts}
+    kept = {n: v if isinstance(v, str) else None for n, v in kept.items()}
     called = found.get("called")
     called = called if isinstance(called, list) else []
     attempt = found.get("attempt")

@@ -17,6 +17,8 @@ from autograder.tables import Table
 
 TYPED = "text was typed into the LMS; no file was handed in"
 UNREAD = ", not all read by a person yet"  # after the points of an exercise
+REFUSED = "This submission could not be graded"  # before the reason
+SAID = "From your instructor"  # before a person's words on no exercise
 NOTHING = ("", "-")
 
 
@@ -46,7 +48,7 @@ class Handed:
     `lms_id` is the student's number in the LMS; `problem` says why there is no file.
     A `stray` is no student's: it is told, and not collected. `received` is the time
     where the download itself holds it. `typed` is text that was typed into the LMS: it
-    is kept, and not graded.
+    is kept, and not graded. `download` is what an LMS called it in the archive.
     """
 
     name: str
@@ -57,6 +59,7 @@ class Handed:
     stray: bool = False
     received: str | None = None
     typed: Callable[[], list[Found]] = list
+    download: str | None = None
 
 
 class Downloads(Protocol):
@@ -213,6 +216,30 @@ def bare(name: str) -> str:
             if not unicodedata.combining(c)
         )
     )
+
+
+# --- the way back of a page -----------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of a student who gets a page back.
+
+    `download` is what the LMS called the newest attempt in its archive, `lms_id` the
+    student's number there, `person` the row in a class list of this system.
+    """
+
+    download: str | None = None
+    lms_id: str | None = None
+    person: Person | None = None
+
+
+@dataclass(frozen=True)
+class Place:
+    """A path in an archive for an LMS, and whose number the LMS reads in it."""
+
+    number: str
+    path: str
 
 
 # --- the column of the grades ---------------------------------------------------------

@@ -11,12 +11,15 @@ assignment, `Title (number)`.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
 from autograder.course.folder import begins_as
 from autograder.lms.base import (
     TYPED,
     Handed,
+    Known,
     Person,
+    Place,
     Roster,
     Target,
     Top,
@@ -49,6 +52,30 @@ TITLE = re.compile(r"(?P<title>.*?)\s*\((?P<number>\d+)\)\s*")
 IDENTITY = ("Student", "ID", "SIS User ID", "SIS Login ID", "Integration ID")
 IDENTITY += ("Root Account", "Section", "FirstName", "LastName")
 READ_ONLY = "(read only)"
+
+
+def canvas_place(known: Known, page: str) -> Place | None:
+    """The name of a page in the zip file of “Upload submissions”.
+
+    It is that of the student's own file but for its end: Canvas goes by the numbers in
+    it (`infer_comment_context_from_filename` in its abstract_assignment.rb), and passes
+    over a file whose last part begins with `link`. None where the name is not known, or
+    where Canvas would read another student's number in it.
+    """
+    name = known.download or ""
+    match = next((m for kind in READINGS if (m := kind.fullmatch(name))), None)
+    if match is None or match["typed"] or reads(name) != known.lms_id:
+        return None
+    return Place(known.lms_id, f"{PurePosixPath(name).stem}_feedback.html")
+
+
+def reads(name: str) -> str | None:
+    """Whose Canvas takes a file that comes back to be, by its name."""
+    parts = [part for part in name.split("_") if part != "LATE"]
+    if parts[0] == "anon":
+        return "_".join(parts[:2])
+    numbers = [part for part in parts if re.fullmatch(r"[0-9]+", part)]
+    return numbers[0] if len(numbers) > 1 else None
 
 
 @dataclass(frozen=True)
@@ -92,7 +119,8 @@ class CanvasDownloads:
         if match["typed"]:
             text = renamed(top, f"{match['typed'].lower()}.html")
             return Handed(name, list, number, late, TYPED, typed=text)
-        return Handed(name, renamed(top, match["file"]), number, late)
+        files = renamed(top, match["file"])
+        return Handed(name, files, number, late, download=top.name)
 
 
 @dataclass(frozen=True)

@@ -18,10 +18,14 @@ from dataclasses import dataclass
 
 from autograder.lms.base import (
     NOTHING,
+    REFUSED,
+    SAID,
     TYPED,
     UNREAD,
     Handed,
+    Known,
     Person,
+    Place,
     Roster,
     Target,
     Top,
@@ -47,6 +51,26 @@ BREAK = re.compile(r"<br\s*/?>|</?p>|\n", re.IGNORECASE)
 PARTICIPANT = re.compile(r"\D*(\d+)")
 
 
+def moodle_place(known: Known, page: str) -> Place | None:
+    """Where a page goes in the zip file of “Upload multiple feedback files”.
+
+    The importer (mod/assign/feedback/file/importziplib.php) splits a folder's name at
+    its first four underscores and goes by the number alone, which must be the second
+    part. The last underscore is for Moodle before 4.1, and later ones take it too. None
+    where the number is not known: one of another system's download is no participant's.
+    """
+    match = NAME.fullmatch(known.download or "")
+    if match and match["id"]:
+        name, number = match["name"], match["id"]
+    elif known.person is not None and known.download is None:
+        name, number = known.person.name, known.person.lms_id
+    else:
+        return None
+    name = " ".join(re.sub(r"[^\w.' -]|_", " ", name).split()).lstrip(".~ ")
+    folder = f"{name or 'Participant'}_{number}_assignsubmission_file_"
+    return Place(number, f"{folder}/{page}")
+
+
 class MoodleDownloads:
     """The names that Moodle gives."""
 
@@ -62,8 +86,10 @@ class MoodleDownloads:
         name = " ".join(match["name"].split())
         files = top.files if top.is_folder else renamed(top, match["file"])
         if match["plugin"] != "file":
-            return Handed(name, list, match["id"], problem=TYPED, typed=files)
-        return Handed(name, files, match["id"])
+            return Handed(
+                name, list, match["id"], problem=TYPED, typed=files, download=top.name
+            )
+        return Handed(name, files, match["id"], download=top.name)
 
 
 @dataclass(frozen=True)
@@ -141,8 +167,8 @@ def of_a_person(comment: str, titles: Iterable[str]) -> str:
     """What in a comment that Moodle holds is not our own of an earlier time.
 
     Ours has a line for each exercise, `TITLE: 2 of 3` with or without UNREAD, then
-    lines that begin with a title and name an idea, then the delay. Points and ideas may
-    be other ones today.
+    lines that begin with a title and name an idea or hold a person's words out of the
+    gradebook, then the delay; a refused one has the reason. All may be others today.
     """
     if comment in NOTHING:
         return ""
@@ -150,8 +176,12 @@ def of_a_person(comment: str, titles: Iterable[str]) -> str:
         re.escape(each) for title in titles for each in (title, html.escape(title))
     }
     known = "|".join(sorted(shown, key=len, reverse=True)) or "(?!)"
-    points = re.compile(rf"'?(?:{known}): -?[\d.,]+ of [\d.,]+(?:{UNREAD})?")
-    ours = re.compile(rf"'?(?:{known}): .+|\d+ days? late: −[\d.]+ points")
+    points = re.compile(
+        rf"'?(?:{known}): -?[\d.,]+ of [\d.,]+(?:{UNREAD})?|{REFUSED}: .+"
+    )
+    ours = re.compile(
+        rf"'?(?:{known}|{REFUSED}|{SAID}): .+|\d+ days? late: −[\d.]+ points"
+    )
     lines = [line.strip() for line in BREAK.split(comment)]
     if not any(map(points.fullmatch, lines)):
         return comment

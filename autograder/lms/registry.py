@@ -7,6 +7,8 @@ from pathlib import Path, PurePosixPath
 from autograder.lms.base import (
     Downloads,
     Handed,
+    Known,
+    Place,
     Roster,
     Target,
     Top,
@@ -14,8 +16,18 @@ from autograder.lms.base import (
     same_name,
     stray,
 )
-from autograder.lms.canvas import CanvasDownloads, CanvasRoster, canvas_target
-from autograder.lms.moodle import MoodleDownloads, MoodleRoster, moodle_target
+from autograder.lms.canvas import (
+    CanvasDownloads,
+    CanvasRoster,
+    canvas_place,
+    canvas_target,
+)
+from autograder.lms.moodle import (
+    MoodleDownloads,
+    MoodleRoster,
+    moodle_place,
+    moodle_target,
+)
 from autograder.lms.nbgrader import NbgraderDownloads
 from autograder.lms.plain import PlainDownloads, PlainRoster
 from autograder.model import CourseError
@@ -29,7 +41,9 @@ class System:
     `downloads` reads names, given the students' names by their numbers and the
     assignment. A class list
     with all of `columns` is a `roster` of this system; `target` finds the column for
-    the scores of an assignment in it (None: the system takes no scores back).
+    the scores of an assignment in it (None: the system takes no scores back). `place`
+    is where a student's page goes in the archive that it takes back; `unknown` says
+    why nowhere, and what to do.
     """
 
     name: str
@@ -37,6 +51,8 @@ class System:
     columns: tuple[str, ...]
     roster: type[Roster]
     target: Callable[[Roster, str, str | None], Target] | None
+    place: Callable[[Known, str], Place | None] | None = None
+    unknown: str = ""
 
 
 SYSTEMS = (
@@ -46,6 +62,8 @@ SYSTEMS = (
         ("Identifier", "Grade"),
         MoodleRoster,
         moodle_target,
+        moodle_place,
+        "its number in Moodle is not known: give the grading worksheet, --roster FILE",
     ),
     System(
         "canvas",
@@ -53,6 +71,9 @@ SYSTEMS = (
         ("ID", "Section"),
         CanvasRoster,
         canvas_target,
+        canvas_place,
+        "the name of its file in Canvas's download is not known, or Canvas would read "
+        "another student in it: give its page by hand, out of `return --to folder`",
     ),
 )
 # Read when no system's names are there.
@@ -66,6 +87,7 @@ PLAIN = System(
 )
 KINDS = (*SYSTEMS, PLAIN)
 TAKE_BACK = tuple(each.name for each in SYSTEMS if each.target)  # the scores
+GIVE_BACK = tuple(each.name for each in SYSTEMS if each.place)  # pages, to students
 LISTS = (".csv", ".tsv", ".xls", ".xlsx", ".ods")
 DEEP = 3  # folders around a download that are looked through
 

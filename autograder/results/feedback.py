@@ -6,10 +6,11 @@ reaches the student only as the idea, the mistake and the hint that its check na
 """
 
 import contextlib
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -89,6 +90,22 @@ def write_feedback(course: Course, assignment: str) -> list[Path]:
     return paths
 
 
+def mark_of(scored: Scored) -> Markup:
+    """The element by which a page tells whose it is, and of which scores and words.
+
+    Any change in them makes it another; nothing can be read from it.
+    """
+    known = replace(scored, comments=dict(sorted(scored.comments.items())))
+    digest = hashlib.sha256(repr(known).encode("utf-8", "replace")).hexdigest()
+    return Markup(f'<meta name="made-of" content="{digest}">')
+
+
+def is_page_of(scored: Scored, page: bytes) -> bool:
+    """Whether a page is this student's, of today's scores and words."""
+    head, _, _ = page.partition(b"<title>")  # nothing of a student is before it
+    return mark_of(scored).encode() in head
+
+
 def feedback_page(
     scored: Scored, hidden: frozenset[str] = frozenset(), *, own: bool = True
 ) -> bytes:
@@ -108,6 +125,7 @@ def feedback_page(
     return render(
         "feedback.html.j2",
         scored=scored,
+        made_of=mark_of(scored),
         result=scored.result,
         exercises=exercises,
         others=cells.get(None, []),

@@ -1,7 +1,8 @@
 """The frame of every page that the autograder writes: templates, style, and its policy.
 
 A page is one file. Its content security policy allows the one style sheet inside it (by
-hash) and pictures inside it, and nothing else: no script, no request.
+hash) and pictures inside it, and nothing else: no request, and no script but the one of
+ours that a page for the instructor may hold (by hash).
 """
 
 import base64
@@ -18,9 +19,17 @@ TEMPLATES = Path(__file__).parent / "templates"
 LIGHT, DARK = "default", "github-dark"  # pygments' styles
 
 
-def render(template: str, **context: Any) -> bytes:
-    """Fill a template of results/templates and return the whole page, in UTF-8."""
-    page = _environment().get_template(template).render(context)
+def render(template: str, script: str = "", **context: Any) -> bytes:
+    """Fill a template of results/templates and return the whole page, in UTF-8.
+
+    `script` is a file there that sorts and filters; a student's page has none.
+    """
+    environment = _environment()
+    if script:
+        text = (TEMPLATES / script).read_text("utf-8")
+        policy = _policy(environment.globals["style"], text)
+        context |= {"script": Markup(text), "policy": policy}
+    page = environment.get_template(template).render(context)
     return page.encode("utf-8", "replace")  # a lone surrogate cannot be written
 
 
@@ -53,7 +62,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     style = _style()
-    environment.globals.update(style=Markup(style), policy=_policy(style))
+    environment.globals.update(style=Markup(style), policy=_policy(style), script="")
     environment.filters.update(
         number=number, seconds=seconds, assignment_name=assignment_name
     )
@@ -67,9 +76,14 @@ def _style() -> str:
     return f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n{own}"
 
 
-def _policy(style: str) -> str:
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+def _policy(style: str, script: str = "") -> str:
+    scripts = f"script-src {_hashed(script)}; " if script else ""
     return (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{digest}'; "
+        f"default-src 'none'; img-src data:; style-src {_hashed(style)}; {scripts}"
         "base-uri 'none'; form-action 'none'"
     )
+
+
+def _hashed(text: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+    return f"'sha256-{digest}'"

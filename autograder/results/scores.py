@@ -69,6 +69,12 @@ class Scored:
         return by_hand or self.result.outcome is Outcome.GRADED
 
     @property
+    def refused(self) -> bool:
+        """Whether it was refused, and nobody gave it a score all the same."""
+        refused = self.result.outcome is Outcome.INVALID
+        return refused and not self.graded and not self.stale
+
+    @property
     def again(self) -> list[str]:
         """What a person must look at once more, a sentence each."""
         cells = [f"{s.cell.grade_id}: {s.again}" for s in self.scores if s.again]

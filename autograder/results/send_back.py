@@ -12,11 +12,20 @@ from pathlib import Path
 from autograder.course.folder import Course, write_whole
 from autograder.course.settings import settings
 from autograder.course.submitted import read_note
-from autograder.lms.base import UNREAD, Person, Roster, Target, Words, points_text
+from autograder.lms.base import (
+    REFUSED,
+    SAID,
+    UNREAD,
+    Person,
+    Roster,
+    Target,
+    Words,
+    points_text,
+)
 from autograder.lms.class_list import kept_roster, kept_rosters, renewed
 from autograder.lms.registry import read_roster, target_of
 from autograder.model import CourseError
-from autograder.results.scores import Scored, read_class
+from autograder.results.scores import NO_REASON, Scored, read_class
 from autograder.tables import FORMULA
 
 # A cell that the LMS gave and a spreadsheet would run; a dash or a number it would not.
@@ -166,6 +175,8 @@ def fill(
         elif blank is not None:
             sent.problems.append(f"{student}: left blank: {blank}")
             cells[person.row, target.column] = ""
+            if each.refused:
+                cells |= target.comment(person, words_for(each))
             continue
         if each.late and each.late.assumed:
             what = "late by the LMS's mark, which tells no time: counted as 1 day"
@@ -199,23 +210,30 @@ def handed_nothing_in(
 def words_for(scored: Scored) -> Words:
     """What a student is told beside the grade: points by exercise, ideas and hints.
 
-    Nothing in it is the student's own text.
+    For a refused submission that is the reason. Then come the words of who graded it,
+    out of the gradebook. Nothing in it is the student's own text.
     """
     lines = []
-    for title, scores in scored.exercises:
+    if scored.refused:
+        lines.append(f"{REFUSED}: {scored.result.reason or NO_REASON}")
+    for title, scores in scored.exercises if not scored.refused else ():
         got = points_text(sum(s.points or 0.0 for s in scores))
         most = points_text(sum(s.cell.max_points for s in scores))
         waits = any(s.points is None for s in scores)
         lines.append(f"{title}: {got} of {most}{UNREAD if waits else ''}")
     for score in scored.scores:
         cell = score.cell
-        if not score.full and (cell.idea or cell.hint):
+        if not score.full and not scored.refused and (cell.idea or cell.hint):
             why = " ".join(filter(None, (cell.mistake, cell.hint)))
             lines.append(f"{cell.title}: {cell.idea or ''} {why}".strip())
+        if score.comment and score.comment.strip():
+            lines.append(f"{cell.title}: {score.comment}")
+    lines += [f"{SAID}: {text}" for _, text in sorted(scored.comments.items())]
     if scored.penalty:
         days = "1 day" if scored.late.days == 1 else f"{scored.late.days} days"
         lines.append(f"{days} late: −{points_text(scored.penalty)} points")
-    return Words(tuple(title for title, _ in scored.exercises), tuple(lines))
+    titles = tuple(title for title, _ in scored.exercises)
+    return Words(titles, tuple(" ".join(line.split()) for line in lines))
 
 
 def unsettled(course: Course, assignment: str) -> list[str]:

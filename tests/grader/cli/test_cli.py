@@ -21,6 +21,7 @@ COMMANDS = (
     "feedback",
     "report",
     "export",
+    "return",
     "demo",
     "demo-class",
     "status",
@@ -73,6 +74,8 @@ def test_each_command_shows_one_example(capsys, command):
         ("report", "t9"),
         ("feedback", "t9", "--course", "elsewhere"),
         ("export", "t9"),
+        ("return", "t9", "--to", "moodle"),
+        ("return", "t1", "--to", "folder"),
         ("demo", "t9"),
         ("demo-class", "t9", "--to", "x"),
     ],
@@ -203,6 +206,17 @@ def test_from_moodles_zip_to_moodles_worksheet(course, capsys, tmp_path):
         assert run(capsys, "export", "T1", "--to", to)[0] == 0
     status, out, err = run(capsys, "export", "T1", "--to", "canvas")
     assert (status, out, err.count("\n")) == (2, "", 1)
+
+
+def test_status_writes_the_page_on_the_course(course, capsys):
+    hand_in(course[0], "ada", b"{")
+    status, out, _ = run(capsys, "status", "--page", "-o", "course.csv")
+    page = course[0].root / "reports" / "course.html"
+    assert (status, out.splitlines()[-1]) == (0, f"Wrote {page}")
+    assert "ada" in page.read_text("utf-8")
+    (course[0].root / "course.toml").write_text("[total.weights]\nA9 = 1\n")
+    status, _, err = run(capsys, "status", "--page")
+    assert (status, err.count("\n"), "has no weight for t1_tiny" in err) == (2, 1, True)
 
 
 @pytest.mark.grading

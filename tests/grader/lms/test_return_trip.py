@@ -115,6 +115,63 @@ def test_partial_sends_what_is_final_so_far_and_names_who_waits(graded):
     assert grades(graded)[BORIS.email] == "9"
 
 
+def comment(played: Played, student: str, cell: str, text: str) -> None:
+    """What a person writes under a cell in formgrader."""
+    with played.course.gradebook() as gradebook:
+        found = gradebook.find_comment(cell, NAME, NAME, student)
+        found.manual_comment = text
+        gradebook.db.commit()
+
+
+def words(played: Played) -> dict[str, str]:
+    """The comment column of the exported worksheet."""
+    with (played.root / "out.csv").open(encoding="utf-8-sig") as file:
+        rows = csv.DictReader(file)
+        return {row["Email address"]: row["Feedback comments"] for row in rows}
+
+
+def test_the_comments_hold_a_persons_words_of_the_gradebook(graded):
+    comment(graded, ADA.email, "why", "Short,\nand <clear>.")
+    comment(graded, ADA.email, "square", "A nice square.")
+    assert send(graded)[0] == 0
+    lines = words(graded)[ADA.email].split("<br>")
+    assert "Exercise 3: why: Short, and &lt;clear&gt;." in lines
+    assert "From your instructor: A nice square." in lines
+    assert "From your instructor" not in words(graded)[BORIS.email]
+    sheet = (graded.root / "out.csv").read_text("utf-8-sig")
+    (graded.root / "list2.csv").write_text(sheet, "utf-8")
+    comment(graded, ADA.email, "why", "Shorter.")
+    send(graded, "--roster", "list2.csv")
+    assert words(graded)[ADA.email].count("Exercise 3: why:") == 2  # points, words
+    assert "Short," not in words(graded)[ADA.email]
+    assert words(graded)[ADA.email].count("From your instructor") == 1
+
+
+def test_the_comment_of_a_refused_submission_is_the_reason(
+    tmp_path, monkeypatch, capsys
+):
+    played = played_course(tmp_path, monkeypatch, capsys)
+    photo = {"Ada Abel_501_assignsubmission_file/answer.jpg": b"no notebook"}
+    zipped(tmp_path / "in.zip", photo)
+    (tmp_path / "list.csv").write_text(moodle_sheet([ADA]))
+    played.run("collect", "T1", "in.zip", "--roster", "list.csv")
+    played.record_all(manual=3.0)
+    status, out, _ = send(played)
+    assert (status, f"{ADA.email}: left blank: refused" in out) == (1, True)
+    assert words(played)[ADA.email] == (
+        "This submission could not be graded: a notebook was expected, and "
+        "&#x27;answer.jpg&#x27; was handed in"
+    )
+    assert grades(played)[ADA.email] == ""
+    (tmp_path / "list2.csv").write_bytes((tmp_path / "out.csv").read_bytes())
+    zipped(tmp_path / "in.zip", moodle_files({ADA: work(played, ADA)}, FILE))
+    played.run("collect", "T1", "in.zip", "--roster", "list2.csv")
+    played.record_all(manual=3.0)
+    assert send(played, "--roster", "list2.csv")[0] == 0
+    assert "could not be graded" not in words(played)[ADA.email]
+    assert "Exercise 3: why: 3 of 4" in words(played)[ADA.email]
+
+
 def test_a_summary_of_what_was_partial_is_renewed(graded):
     waits = {"manual_score": None, "needs_manual_grade": True}
     by_hand(graded, BORIS.email, "why", **waits)

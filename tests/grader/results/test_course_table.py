@@ -1,14 +1,16 @@
 """The course at a glance: every student counts once, and no score is invented."""
 
 import csv
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
 
 import pytest
 
 from autograder.course.folder import Course
-from autograder.model import CellResult, Outcome, Result
+from autograder.model import CellResult, CourseError, Outcome, Result
 from autograder.results.course_table import (
     course_csv,
+    course_rows,
     in_words,
     read_course,
     standings,
@@ -76,13 +78,127 @@ def test_the_course_csv_holds_settled_scores_and_invents_none(course, tmp_path):
     }
     assert rows["ann"] == {
         "student": "ann",
+        "name": "",
         FIRST: "2.5",
         SECOND: "5",
         "settled": "2",
         "points": "7.5",
         "of": "9",
+        "missing": "0",
+        "dropped": "",
+        "total": "83.3333",
     }
     assert (rows["ben"][FIRST], rows["ben"]["settled"]) == ("", "0")
     assert "=cem" not in rows  # a formula is text
     (formula,) = rows.keys() - {"ann", "ben"}
     assert rows[formula][FIRST] == ""
+
+
+def rows_of(course, now=None):
+    return {row.student: row for row in course_rows(course, read_course(course), now)}
+
+
+def rules(course, text):
+    (course.root / "course.toml").write_text(text)
+
+
+def scoring(course, student, first, second):
+    """The points of a student, of 3 and of 4 points."""
+    for name, points, most in ((FIRST, first, 3.0), (SECOND, second, 4.0)):
+        if points is not None:
+            add(
+                course,
+                name,
+                student,
+                cells=(replace(TESTED, points=points, max_points=most),),
+            )
+
+
+def test_without_weights_a_total_is_the_share_of_all_settled_points(course):
+    scoring(course, "ann", 1.5, 4.0)
+    scoring(course, "ben", 1.5, None)
+    add(course, SECOND, "ben", cells=(WRITTEN,))  # waits for a person
+    add(course, FIRST, "cem", Outcome.INVALID)
+    found = rows_of(course)
+    assert found["ann"].total == pytest.approx(100 * 5.5 / 7)
+    assert found["ben"].total == pytest.approx(50)
+    assert found["cem"].total is None
+
+
+def test_weights_weigh_the_shares(course):
+    rules(course, "[total.weights]\nA1 = 1\na2_linear = 3\n")
+    scoring(course, "ann", 1.5, 4.0)
+    assert rows_of(course)["ann"].total == pytest.approx(100 * (0.5 + 3) / 4)
+    rules(course, "[total.weights]\nA1 = 1\nA2 = 0\n")
+    assert rows_of(course)["ann"].total == pytest.approx(50)
+
+
+def test_the_lowest_share_is_dropped_and_never_the_last_result(course):
+    rules(course, "[total]\ndrop_lowest = 1\n")
+    scoring(course, "ann", 2.7, 2.0)
+    scoring(course, "ben", 0.3, None)
+    found = rows_of(course)
+    assert (found["ann"].dropped, found["ben"].dropped) == ([SECOND], [])
+    assert found["ann"].total == pytest.approx(90)
+    assert found["ben"].total == pytest.approx(10)
+
+
+def test_what_is_missing_is_zero_only_where_the_course_says_so_and_when_it_is_due(
+    course,
+):
+    scoring(course, "ann", 3.0, 4.0)
+    scoring(course, "ben", 3.0, None)
+    (course.root / "rosters").mkdir()
+    for name in (FIRST, SECOND):
+        list_ = "student,name\nann,Ann Abel\nben,Ben Bo\ncem,Cem Can\n"
+        (course.root / "rosters" / f"{name}.csv").write_text(list_)
+    found = rows_of(course)
+    assert [found[s].missing for s in ("ann", "ben", "cem")] == [
+        [],
+        [SECOND],
+        [FIRST, SECOND],
+    ]
+    assert (found["ben"].total, found["cem"].total) == (100, None)
+    assert found["cem"].name == "Cem Can"
+    due = '[due]\nA2 = 2026-11-27T12:00:00Z\n[extensions.A2]\n"Ben" = 2\n'
+    rules(course, f'{due}[total]\nmissing = "zero"\n')
+    early, late = datetime(2026, 11, 28, tzinfo=UTC), datetime(2026, 12, 1, tzinfo=UTC)
+    assert rows_of(course, early)["ben"].total == 100  # an extension
+    assert rows_of(course, early)["cem"].missing == [FIRST, SECOND]
+    assert rows_of(course, late)["ben"].total == pytest.approx(300 / 7)
+    assert rows_of(course, late)["cem"].total == 0
+
+
+def test_nobody_misses_what_nobody_handed_in(course):
+    scoring(course, "ann", 3.0, None)
+    assert rows_of(course)["ann"].missing == []
+
+
+def test_one_student_in_two_cases_is_one_row(course):
+    scoring(course, "Ann", 3.0, None)
+    scoring(course, "ann", None, 2.0)
+    (row,) = rows_of(course).values()
+    assert (len(row.settled), row.total) == (2, pytest.approx(100 * 5 / 7))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("[total.weights]\nA1 = 1\n", "has no weight for a2_linear; write `A2 = 0`"),
+        ("[total.weights]\nA1 = -1\nA2 = 1\n", "total.weights.A1: a number from 0"),
+        ("[total.weights]\nA1 = 0\nA2 = 0\n", "a weight above 0 was expected"),
+        ("[total.weights]\nA1 = 1\na1 = 1\n", "that is one assignment"),
+        ("[total]\nweights = 3\n", "must be a table"),
+        ("[total]\ndrop_lowest = 0.5\n", "total.drop_lowest: a whole number"),
+        ("[total]\ndrop_lowest = true\n", "total.drop_lowest: a number from 0"),
+        ('[total]\nmissing = "none"\n', "one of “nothing”, “zero” was expected"),
+        ("[total]\ndrop = 1\n", "[total] has “drop”; known are drop_lowest"),
+    ],
+)
+def test_a_rule_that_is_amiss_is_one_sentence(course, text, said):
+    rules(course, text)
+    scoring(course, "ann", 3.0, 4.0)
+    with pytest.raises(CourseError) as refused:
+        course_rows(course, read_course(course))
+    assert said in str(refused.value)
+    assert str(refused.value).count("\n") == 0
