@@ -40,7 +40,9 @@ from flowbook.plots.densities import (
     gallery,
     histograms,
     kl_integrand,
+    log_below_tangent,
     nll_above_entropy,
+    points_and_densities,
     surprise,
 )
 from flowbook.plots.drawings import copied_and_moved, coupling_layer
@@ -142,6 +144,7 @@ __all__ = [
     "knotted_map",
     "latent_map",
     "learned_map",
+    "log_below_tangent",
     "log_means",
     "map_family",
     "masked_network",
@@ -159,6 +162,7 @@ __all__ = [
     "parallelogram",
     "pixel_stages",
     "plane_fits",
+    "points_and_densities",
     "probe_variances",
     "proposals",
     "rate_and_images",
