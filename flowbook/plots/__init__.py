@@ -45,7 +45,9 @@ from flowbook.plots.densities import (
     gallery,
     histograms,
     kl_integrand,
+    log_below_tangent,
     nll_above_entropy,
+    points_and_densities,
     surprise,
 )
 from flowbook.plots.drawings import (
@@ -158,6 +160,7 @@ __all__ = [
     "knotted_map",
     "latent_map",
     "learned_map",
+    "log_below_tangent",
     "log_means",
     "map_family",
     "masked_network",
@@ -175,6 +178,7 @@ __all__ = [
     "parallelogram",
     "pixel_stages",
     "plane_fits",
+    "points_and_densities",
     "probe_variances",
     "proposals",
     "rate_and_images",

@@ -1,6 +1,6 @@
 """Plots of densities: histograms, surprise, the KL integrand, and the zoo's gallery."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from flowbook.densities import Density
+from flowbook.densities import Box, Density, midpoints
 from flowbook.plots.style import (
     BLUE,
     DENSITY,
@@ -63,6 +63,23 @@ def surprise(x: Tensor, log_prob: Tensor) -> Figure:
         axis.set(title=title, xlabel="$x$")
         axis.set_ylim(bottom=0)
     axes[-1].fill_between(x, curves[r"$-p\,\log p$"], color=GREY, alpha=FILL, lw=0)
+    return drawn
+
+
+@styled
+def log_below_tangent(t: Tensor) -> Figure:
+    """Draw log t under its tangent at 1, and the gap between them.
+
+    Shapes: t (points,), all positive.
+    """
+    drawn, (axis,) = figure(size=(WIDTH * 0.6, 2.5))
+    t = _numpy(t)
+    axis.fill_between(t, np.log(t), t - 1, color=GREY, alpha=FILL, lw=0)
+    axis.plot(t, t - 1, color=ORANGE, ls="--", label="$t - 1$")
+    axis.plot(t, np.log(t), color=BLUE, label=r"$\log\,t$")
+    axis.plot([1], [0], "o", color=GREY)
+    axis.set_xlabel("$t$")
+    axis.legend()
     return drawn
 
 
@@ -128,6 +145,37 @@ def gallery(densities: Mapping[str, Density], columns: int = 5) -> Figure:
     for axis, (name, density) in zip(axes, densities.items(), strict=False):
         draw_density(axis, density)
         axis.set_title(f"{name}\n{density.entropy():.3f}", fontsize=SMALL)
+    return drawn
+
+
+@styled
+@torch.no_grad()
+def points_and_densities(
+    points: Mapping[str, Tensor],
+    log_probs: Mapping[str, Callable[[Tensor], Tensor]],
+    box: Box,
+) -> Figure:
+    """Draw clouds of points, then densities as heat maps, all on one box of the plane.
+
+    The keys are the titles. A log-density maps (n, 2) to (n,); all heat maps have the
+    same colours, which follow the square root of the density.
+
+    Shapes: each cloud (n, 2).
+    """
+    drawn, axes = figure(1, len(points) + len(log_probs), size=(1.9, 2.1))
+    for axis, cloud in zip(axes, points.values(), strict=False):
+        size = 2 if len(cloud.unique(dim=0)) > 50 else 15  # points on top of each other
+        axis.scatter(*_numpy(cloud).T, s=size, linewidths=0, color=BLUE)
+    grid, _ = midpoints(box, 160)
+    heat = [f(grid).exp().sqrt().reshape(160, 160).T for f in log_probs.values()]
+    top = max((values.max().item() for values in heat), default=1.0)
+    shown = {"cmap": DENSITY, "vmin": 0, "vmax": top, "origin": "lower"}
+    shown["extent"] = (*box[0], *box[1])
+    for axis, values in zip(axes[len(points) :], heat, strict=True):
+        axis.imshow(_numpy(values), **shown)
+    for axis, title in zip(axes, [*points, *log_probs], strict=True):
+        axis.set(title=title, xlim=box[0], ylim=box[1], box_aspect=1, aspect="auto")
+        axis.set(xticks=[], yticks=[])
     return drawn
 
 

@@ -116,6 +116,60 @@ def of_logit_normal(values: Callable) -> float:
     return quad(lambda z: norm.pdf(z) * values(z), -12, 12, epsabs=1e-12)[0]
 
 
+def scores_on_the_moons() -> tuple[float, float]:
+    """The entropy of the two moons, and what a chain of eighteen hills scores."""
+    moons = ZOO["two moons"]
+    (left, right), (low, high) = moons.bounds
+    x, dx = np.linspace(left, right, 401, retstep=True)
+    y, dy = np.linspace(low, high, 401, retstep=True)
+    points = np.stack(np.meshgrid(x, y, indexing="ij"), -1)
+    log_p = moons.log_prob(torch.from_numpy(points)).numpy()
+    t, q = math.pi * (np.arange(9) + 0.5) / 9, np.zeros_like(log_p)
+    for u, v in zip(np.cos(t), np.sin(t), strict=True):
+        for at in (u, v), (1 - u, 0.5 - v):
+            hill = norm.pdf(x, at[0], 0.12)[:, None] * norm.pdf(y, at[1], 0.12)
+            q += hill / 18
+    mass = np.exp(log_p) * dx * dy
+    return -(mass * log_p).sum(), -(mass * np.log(q)).sum()
+
+
+def chapter_01() -> dict[str, float | None]:
+    """What the text prints, in the order of reading; None is a choice, no result."""
+    best, chain = scores_on_the_moons()
+    return {
+        "1.05": chain,
+        "1.7": None,
+        "0.07": None,
+        "5.7": norm.pdf(0, 0, 0.07),
+        "1.75": None,
+        "4.4": norm.pdf(0.05, 0, 0.07),
+        "0.01": None,
+        "2.051659": entropy_of_humps(1.0),
+        "0.1": None,
+        "0.17": 0.5 * math.log(2 * math.pi * math.e * 5) - entropy_of_humps(1.0),
+        "1.007585": best,
+        "0.04": chain - best,
+        **dict.fromkeys(("0.5", "0.2", "0.05")),
+        "1.414": math.sqrt(2),
+        "1.611997": SineRing().log_normaliser,
+        "2.2": None,
+        "177.4": 64 * math.log(16),
+        "27.4": 64 * math.log(16) - 150,
+        "1.693": 1 + math.log(2),
+        "1.766": 0.5 * math.log(2 * math.pi * math.e * 2),
+        "2.0": None,
+        "0.0855": 1 / math.sqrt(16 * math.pi * math.e),
+        "3.531": math.log(8 * 2 * math.pi * math.e * 0.5**2),
+    }
+
+
+def chapter_03() -> dict[str, float | None]:
+    """What the text prints, in the order of reading; None is a choice, no result."""
+    chosen = dict.fromkeys(("0.8", "0.6"))
+    rest = {"0.5": (0.8**2 + 0.6**2) / 2, "0.32": 0.8**2 / 2}
+    return chosen | rest | {"7.4": norm.pdf(0) / norm.pdf(2)}
+
+
 def chapter_02() -> dict[str, float | None]:
     """What the text prints, in the order of reading; None is a choice, no result."""
     variance = of_logit_normal(lambda z: (1 / (1 + math.exp(-z)) - 0.5) ** 2)
@@ -421,7 +475,9 @@ def chapter_14() -> dict[str, float | None]:
 
 
 NUMBERS = {
+    "01_densities": chapter_01,
     "02_one_dimension": chapter_02,
+    "03_many_dimensions": chapter_03,
     "04_linear": chapter_04,
     "06_coupling": chapter_06,
     "07_autoregressive": chapter_07,

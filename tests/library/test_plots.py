@@ -92,9 +92,13 @@ EXAMPLES: dict[str, Callable[[], Figure]] = {
         ("x", "p"),
     ),
     "histograms": lambda: plots.histograms({"x": (torch.randn(50), GRID, BELL)}),
+    "log_below_tangent": lambda: plots.log_below_tangent(GRID.abs() + 0.1),
     "kl_integrand": lambda: plots.kl_integrand(GRID, BELL, BELL / 2),
     "nll_above_entropy": lambda: plots.nll_above_entropy(
         GRID + 3, GRID.square() + 1, GRID.square().expand(3, -1), entropy=1.0
+    ),
+    "points_and_densities": lambda: plots.points_and_densities(
+        {"points": torch.randn(50, 2)}, {"p": Banana().log_prob}, Banana().view
     ),
     "surprise": lambda: plots.surprise(GRID, BELL.log()),
     "matrix_images": lambda: plots.matrix_images({"I": torch.eye(2)}, columns=2),
