@@ -26,6 +26,28 @@ PLANTED: dict[str, list[Error]] = {
         Error("operations += len(rows) - 1", "operations -= len(rows) - 1"),
         Error("abs().log().sum()\n", "abs().sum().log()\n"),
     ],
+    "01_densities": [
+        Error("log_prob(y / 100).exp() / 100", "log_prob(y / 100).exp() * 100"),
+        Error("function(centres).sum() * width", "function(centres).mean() * width"),
+        Error("surprise + math.log(width)", "surprise - math.log(width)"),
+        Error(
+            "return -integrate(lambda x: log_prob",
+            "return integrate(lambda x: log_prob",
+        ),
+        Error("return target_log_prob(x) - model", "return target_log_prob(x) + model"),
+        Error("(q.scale / p.scale).log()", "(p.scale / q.scale).log()"),
+        Error("p.scale**2 + (p.loc", "p.scale**2 - (p.loc"),
+        Error(
+            "lambda x: -target_log_prob(x).exp()", "lambda x: target_log_prob(x).exp()"
+        ),
+        Error("math.log(8 * 2 * math.pi", "math.log(2 * math.pi"),
+        Error("math.pi) - 2 * log_r", "math.pi) - log_r"),
+        Error("(p * stretch * area)", "(p / stretch * area)"),
+        Error("(density.entropy() - below)", "(density.entropy() + below)"),
+        Error("mass.sum(1 - i)", "mass.sum(i)"),
+        Error("8 * row + column", "8 * column + row"),
+        Error("return -u.sign() * ", "return "),
+    ],
     "02_one_dimension": [
         Error("p_x = base_log_prob(z).exp() * 0.5", "p_x = base_log_prob(z).exp() * 2"),
         Error(
@@ -65,6 +87,26 @@ PLANTED: dict[str, list[Error]] = {
             "log_prob(x.logit()).exp() / (x * (1 - x))",
             "log_prob(x.logit()).exp() * (x * (1 - x))",
         ),
+    ],
+    "03_many_dimensions": [
+        Error("second * s(first).exp() + t", "second * (-s(first)).exp() + t"),
+        Error("return x, s(first)", "return x, -s(first)"),
+        Error("x * y.roll(-1) - x.roll(-1) * y", "x * y.roll(-1) + x.roll(-1) * y"),
+        Error("(z) - math.log(e_to_s)", "(z) + math.log(e_to_s)"),
+        Error("return z, -s(first)", "return z, s(first)"),
+        Error('"multiplied": (base - log_det)', '"multiplied": (base + log_det)'),
+        Error("total = total + log_det", "total = total - log_det"),
+        Error("return z, third + second + first", "return z, third + second - first"),
+        Error(
+            "J1.inverse() @ J2.inverse() @ J3.inverse()",
+            "J3.inverse() @ J2.inverse() @ J1.inverse()",
+        ),
+        Error("log_scale.exp() + shift), -1)", "log_scale.exp() - shift), -1)"),
+        Error("flow.base.log_prob(z) - total", "flow.base.log_prob(z) + total"),
+        Error("charge = log_scale", "charge = -log_scale"),
+        Error("log_prob - flow.log_prob(x))", "log_prob + flow.log_prob(x))"),
+        Error("log_prob(z - mean) + log_det", "log_prob(z - mean) - log_det"),
+        Error("moons.log_prob(x) + log_det", "moons.log_prob(x) - log_det"),
     ],
     "08_reverse_kl": [
         Error("(log_a - log_b)).sum(-1) * 0.02", "(log_b - log_a)).sum(-1) * 0.02"),
