@@ -264,6 +264,14 @@ def _likelihood() -> dict[str, Any]:
     return {"likelihood": DiscretizedLogistic(), **sizes}
 
 
+def _both_levels(model: nn.Module, x: Tensor) -> Tensor:
+    # The mean of the top, and that of z where the top is at its mean.
+    features = model.features((x - model.shift) / model.scale)
+    top = model.to_top(features).chunk(2, -1)[0]
+    change = model.to_change(torch.cat((features, top), -1)).chunk(2, -1)[0]
+    return torch.cat((top, model.prior(top).mean + change), -1)
+
+
 def _negative_iwae(model: nn.Module, x: Tensor) -> Tensor:
     return -doubly_reparameterised(model, x, 8).mean()
 
@@ -405,7 +413,7 @@ DIGIT_MODELS: dict[str, DigitModel] = {
         17,
         lambda model, x: -model.elbo(x).mean(),
         make=lambda: TwoLevelVAE(DIM, 8, 2, **_likelihood()),
-        codes=lambda m, x: m.to_top(m.features((x - 8) / 8))[:, :2],
+        codes=_both_levels,
         generative=("decoder", "prior_net"),
         latent="2 + 8",
     ),

@@ -18,6 +18,7 @@ from flowbook.plots.bounds import (
     signal_to_noise,
 )
 from flowbook.plots.codes import bits_by_prior, code_cells, code_maps
+from flowbook.plots.comparison import bits_against_distance, lines_and_paths
 from flowbook.plots.contraction import (
     Iteration,
     cobwebs,
@@ -102,6 +103,7 @@ __all__ = [
     "Iteration",
     "NormalFit",
     "active_latents",
+    "bits_against_distance",
     "bits_by_prior",
     "bits_of_groups",
     "bound_and_gap",
@@ -142,6 +144,7 @@ __all__ = [
     "knotted_map",
     "latent_map",
     "learned_map",
+    "lines_and_paths",
     "log_means",
     "map_family",
     "masked_network",
