@@ -1,6 +1,6 @@
 """Every model of the book, on three densities of the zoo and on the digits.
 
-    python bench/zoo.py [--again] [--only NAME ...]
+    python bench/zoo.py [--again] [--only NAME ...] [--where NAME ...]
 
 Calls the same functions as the page of chapter 20, `flowbook.plane_models` and
 `flowbook.digit_models`, and writes each row into `flowbook/comparison.json` as soon as
@@ -64,13 +64,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--again", action="store_true", help="also what is recorded")
     parser.add_argument("--only", nargs="+", help="these models alone")
+    parser.add_argument("--where", nargs="+", help="on these alone")
     options = parser.parse_args()
     torch.set_num_threads(1)
     record = json.loads(RECORDED.read_text("utf8")) if RECORDED.exists() else {}
     rows = record.setdefault("rows", {})
     for where, name in jobs():
         done = name in rows.get(where, {}) and not options.again
-        if done or (options.only and name not in options.only):
+        left_out = options.only and name not in options.only
+        if done or left_out or (options.where and where not in options.where):
             continue
         start = time.process_time()
         row = {key: rounded(value) for key, value in row_of(where, name).items()}

@@ -1,4 +1,4 @@
-"""Figures of chapter 20: straight lines and the paths of their mean, models compared."""
+"""Figures of chapter 20: lines, the paths of their mean, and models compared."""
 
 from collections.abc import Mapping
 
