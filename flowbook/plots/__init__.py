@@ -18,7 +18,11 @@ from flowbook.plots.bounds import (
     signal_to_noise,
 )
 from flowbook.plots.codes import bits_by_prior, code_cells, code_maps
-from flowbook.plots.comparison import bits_against_distance, lines_and_paths
+from flowbook.plots.comparison import (
+    bits_against_distance,
+    image_strips,
+    lines_and_paths,
+)
 from flowbook.plots.contraction import (
     Iteration,
     cobwebs,
@@ -135,6 +139,7 @@ __all__ = [
     "histograms",
     "image_masks",
     "image_rows",
+    "image_strips",
     "image_tables",
     "information_between",
     "jacobian_patterns",

@@ -6,6 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from flowbook.plots.latent import INK
 from flowbook.plots.style import (
     BLUE,
     GREEN,
@@ -16,6 +17,8 @@ from flowbook.plots.style import (
     figure,
     styled,
 )
+
+MARKS = {"exact": (BLUE, "="), "bound": (ORANGE, "≤"), "none": (GREEN, "–")}
 
 
 @styled
@@ -46,33 +49,55 @@ def bits_against_distance(
 ) -> Figure:
     """Draw bits per dimension against W₁, a number for each model, and who it is.
 
-    `kinds` says "exact" or "bound" of each model in `points`; models in `silent` have a
+    `kinds` says "exact", "bound" or "none" of each model; those in `silent` have a
     distance alone, and stand under the line; `floor` is the distance of data to data.
     """
     drawn, (axis, key) = figure(1, 2, size=(WIDTH / 2, 3.6))
-    names = [*points, *silent]
     low = max(bits for _, bits in points.values()) + 0.1
-    for number, name in enumerate(names, 1):
-        x, y = points.get(name) or (silent[name], low)
-        colour = {"exact": BLUE, "bound": ORANGE}.get(kinds[name], GREEN)
-        axis.plot(x, y, "o", color=colour, ms=5)
-        axis.annotate(
-            str(number),
-            (x, y),
-            (5, 1),
-            textcoords="offset points",
-            color=colour,
-            size=SMALL - 1,
-        )
-        row = 1 - (number - 0.5) / len(names)
-        text = f"{number}  {name}"
-        key.text(0, row, text, color=colour, size=SMALL - 1, va="center")
+    places = dict(points) | {name: (x, low) for name, x in silent.items()}
+    above = _above(np.array(list(places.values())))
+    for number, (name, place) in enumerate(places.items(), 1):
+        colour, sign = MARKS[kinds[name]]
+        text = {"color": colour, "size": SMALL - 1}
+        offset = {"xytext": (0, 5 if above[number - 1] else -12), "ha": "center"}
+        axis.plot(*place, "o", color=colour, ms=5)
+        axis.annotate(str(number), place, textcoords="offset points", **offset, **text)
+        row = 1 - (number - 0.5) / len(places)
+        key.text(0.12, row, number, ha="right", va="center", **text)
+        key.text(0.22, row, sign, ha="center", va="center", **text)
+        key.text(0.32, row, name, va="center", **text)
     axis.axvline(floor, color=GREY, lw=0.8, ls="--")
     axis.axhline(low - 0.05, color=GREY, lw=0.8)
     axis.set(xlabel="$W_1$ to test images", ylabel="bits per dimension")
-    axis.set_ylim(top=low + 0.05)
+    axis.set_ylim(top=low + 0.12)
     axis.invert_yaxis()
     key.set_axis_off()
+    return drawn
+
+
+def _above(places: np.ndarray) -> np.ndarray:
+    # Whether a label goes above its dot: away from the nearest other one.
+    scaled = places / np.ptp(places, axis=0)
+    apart = np.linalg.norm(scaled[:, None] - scaled, axis=-1)
+    np.fill_diagonal(apart, np.inf)
+    nearest = apart.argmin(1)
+    return places[nearest, 1] >= places[:, 1]
+
+
+@styled
+def image_strips(strips: Mapping[str, Tensor], top: float = 16.0) -> Figure:
+    """Draw strips of small images in two columns; the keys stand above them.
+
+    Shapes: each strip (n, side, side); 0 is paper, `top` is ink.
+    """
+    drawn, axes = figure((len(strips) + 1) // 2, 2, size=(WIDTH / 2, 0.66))
+    for axis in axes:
+        axis.set_axis_off()
+    for axis, (name, images) in zip(axes, strips.items(), strict=False):
+        # A line of paper around each image.
+        padded = np.pad(_numpy(images), ((0, 0), (0, 0), (1, 1)))
+        axis.imshow(np.concatenate(padded, 1), cmap=INK, vmin=0, vmax=top)
+        axis.set_title(name, loc="left", size=SMALL, pad=2)
     return drawn
 
 

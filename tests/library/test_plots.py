@@ -41,6 +41,9 @@ EXAMPLES: dict[str, Callable[[], Figure]] = {
     "family_table": lambda: plots.family_table(
         {"a": {"one": 0.0, "two": 0.5}, "b": {"one": 0.02, "two": math.nan}}, ["a"]
     ),
+    "image_strips": lambda: plots.image_strips(
+        {"a": torch.rand(3, 8, 8), "b": torch.ones(3, 8, 8), "c": torch.rand(3, 8, 8)}
+    ),
     "lines_and_paths": lambda: plots.lines_and_paths(
         {"a": torch.randn(2, 5, 2), "b": torch.randn(9, 5, 2)}
     ),
