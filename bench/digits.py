@@ -17,19 +17,10 @@ from torch import Tensor, nn
 from flowbook import baselines
 from flowbook.bounds import doubly_reparameterised
 from flowbook.code_prior import CodePrior
-from flowbook.coupling import SplineCoupling
-from flowbook.densities import StandardNormal
-from flowbook.dequantization import (
-    Dequantized,
-    LearnedNoise,
-    negative_bound,
-    pixel_histograms,
-)
+from flowbook.dequantization import Dequantized
+from flowbook.digit_models import RECIPES, Recipe, train_flow
 from flowbook.digits import bits_per_dim, digits_split
-from flowbook.elementwise import ElementwiseAffine
-from flowbook.flow import Flow
 from flowbook.hierarchy import TwoLevelVAE
-from flowbook.image_flows import glow, nice, realnvp
 from flowbook.importance import log_mean_weight
 from flowbook.latent import VAE, negative_elbo
 from flowbook.likelihoods import Categorical, DiscretizedLogistic, Likelihood
@@ -181,56 +172,10 @@ LATENT = {
 }
 
 
-Noise = Callable[[], nn.Module | None]
-
-
-class Recipe(NamedTuple):
-    """How a flow is built on training images, and how it is trained.
-
-    All of it was chosen on 287 validation images of the split 0, taken from its
-    training images; the test images were looked at once, for the table.
-    """
-
-    build: Callable[[Tensor], Flow]
-    steps: int
-    batch: int
-    weight_decay: float
-    noise: Noise = lambda: LearnedNoise(64)
-
-
-def spline_flow(train: Tensor) -> Flow:
-    """Return six spline couplings with random masks and dropout."""
-    masks = [torch.randperm(64) < 32 for _ in range(6)]
-    layers = [SplineCoupling(mask, 128, dropout=0.2) for mask in masks]
-    # Logits have the standard deviation 1.8; splines reach to 5.
-    scale = ElementwiseAffine(torch.zeros(64), torch.full((64,), 1.7))
-    return Flow(StandardNormal(64), [*layers, scale, pixel_histograms(train)])
-
-
-FLOWS = {
-    "NICE": Recipe(lambda x: nice(pixel_histograms(x)), 3000, 128, 1.0),
-    "RealNVP": Recipe(lambda x: realnvp(pixel_histograms(x), hidden=48), 900, 64, 0.1),
-    "Glow": Recipe(lambda x: glow(pixel_histograms(x), hidden=48), 900, 64, 0.1),
-    "spline coupling": Recipe(spline_flow, 1000, 128, 0.1),
-}
-
-
-def train_flow(recipe: Recipe, seed: int, images: Tensor) -> tuple[Dequantized, float]:
+def timed(recipe: Recipe, seed: int, images: Tensor) -> tuple[Dequantized, float]:
     """Return a flow fitted to the images, and the CPU seconds that it took."""
-    torch.manual_seed(seed)
-    model = Dequantized(recipe.build(images), recipe.noise())
     start = time.process_time()
-    fit(
-        model,
-        images,
-        steps=recipe.steps,
-        batch=recipe.batch,
-        lr=3e-3,
-        seed=seed,
-        loss=negative_bound,
-        weight_decay=recipe.weight_decay,
-        progress=False,
-    )
+    model = train_flow(recipe, images, seed)
     return model, time.process_time() - start
 
 
@@ -251,7 +196,7 @@ def flows_table(seeds: range, names: list[str], validate: bool) -> None:
             train_images, test_images = digits_split(seed, torch.float32)[:2]
             if validate:
                 train_images, test_images = train_images[:1150], train_images[1150:]
-            model, seconds = train_flow(FLOWS[name], seed, train_images)
+            model, seconds = timed(RECIPES[name], seed, train_images)
             rows.append((*flow_bits(model, test_images, seed), seconds))
             print(name, seed, rows[-1], file=sys.stderr, flush=True)
         one, many, cpu = (
@@ -266,7 +211,7 @@ def main() -> None:
     """Print the tables as Markdown, medians over the seeds."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--flows", nargs="*", choices=FLOWS, help="these flows alone")
+    parser.add_argument("--flows", nargs="*", choices=RECIPES, help="these flows alone")
     parser.add_argument("--latent", nargs="*", choices=LATENT, help="these alone")
     parser.add_argument(
         "--validate", action="store_true", help="flows on validation images, not test"
@@ -275,7 +220,7 @@ def main() -> None:
     seeds = range(arguments.seeds)
     torch.set_num_threads(1)
     if arguments.flows is not None or arguments.latent is None:
-        flows_table(seeds, arguments.flows or list(FLOWS), arguments.validate)
+        flows_table(seeds, arguments.flows or list(RECIPES), arguments.validate)
     if arguments.latent is not None or arguments.flows is None:
         print()
         latent_table(seeds, arguments.latent or list(LATENT))

@@ -18,7 +18,8 @@ Velocity = Callable[[Tensor, float], Tensor]
 class VelocityField(nn.Module):
     """A smooth perceptron of the point and the time.
 
-    Shapes: x (batch, dim) and a number t to (batch, dim).
+    Shapes: x (batch, dim) and t, a number or one for each row (batch, 1), to
+    (batch, dim).
     """
 
     def __init__(self, dim: int, hidden: int = 64) -> None:
@@ -31,9 +32,10 @@ class VelocityField(nn.Module):
             nn.Linear(hidden, dim),
         )
 
-    def forward(self, x: Tensor, t: float) -> Tensor:
+    def forward(self, x: Tensor, t: float | Tensor) -> Tensor:
         """Return the velocity of each point."""
-        return self.network(torch.cat((x, torch.full_like(x[:, :1], t)), -1))
+        times = torch.zeros_like(x[:, :1]) + t
+        return self.network(torch.cat((x, times), -1))
 
 
 class ExactTrace:

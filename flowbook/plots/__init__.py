@@ -23,6 +23,11 @@ from flowbook.plots.bounds import (
     signal_to_noise,
 )
 from flowbook.plots.codes import bits_by_prior, code_cells, code_maps
+from flowbook.plots.comparison import (
+    bits_against_distance,
+    image_strips,
+    lines_and_paths,
+)
 from flowbook.plots.contraction import (
     Iteration,
     cobwebs,
@@ -120,6 +125,7 @@ __all__ = [
     "active_latents",
     "autoregressive_layers",
     "bisection",
+    "bits_against_distance",
     "bits_by_prior",
     "bits_of_groups",
     "bound_and_gap",
@@ -151,6 +157,7 @@ __all__ = [
     "histograms",
     "image_masks",
     "image_rows",
+    "image_strips",
     "image_tables",
     "information_between",
     "jacobian_patterns",
@@ -160,6 +167,7 @@ __all__ = [
     "knotted_map",
     "latent_map",
     "learned_map",
+    "lines_and_paths",
     "log_below_tangent",
     "log_means",
     "map_family",

@@ -50,12 +50,14 @@ def family_table(
     """Draw gaps as a table: a row a family, a column a density, a bar to each number.
 
     The bar follows the logarithm, from a thousandth of a nat to one, where it fills the
-    cell. Families in `proved` cannot reach every density, and have a star.
+    cell. Families in `proved` cannot reach every density, and have a star. NaN stands
+    for what a model does not say.
     """
     rows, columns = list(gaps), list(next(iter(gaps.values())))
     values = np.array([[gaps[row][column] for column in columns] for row in rows])
     drawn, (axis,) = figure(size=(WIDTH, 0.32 * len(rows) + 1.25))
-    lengths = np.clip((np.log10(np.maximum(values, 1e-4)) + 3) / 3, 0, 1)
+    filled = np.nan_to_num(values, nan=0.0)
+    lengths = np.clip((np.log10(np.maximum(filled, 1e-4)) + 3) / 3, 0, 1)
     for i, j in np.ndindex(*values.shape):
         place = {"ha": "left", "va": "center", "size": SMALL - 2}
         axis.text(j - 0.42, i - 0.1, _short(values[i, j]), **place)
@@ -72,5 +74,7 @@ def family_table(
 
 
 def _short(value: float) -> str:
+    if np.isnan(value):
+        return "–"
     text = f"{max(value, 0.0):.2f}" if value >= 0.0995 else f"{max(value, 0.0):.3f}"
     return text[1:] if text.startswith("0") else text

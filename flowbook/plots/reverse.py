@@ -89,7 +89,8 @@ def density_table(rows: Mapping[str, Mapping[str, Tensor]], box: Box) -> Figure:
 @styled
 def samples_over(panels: Mapping[str, Tensor], density: Density) -> Figure:
     """Draw samples as dots over a density, a panel each; shapes (n, 2)."""
-    drawn, axes = figure(1, len(panels), size=(WIDTH / len(panels), 3.0))
+    size = WIDTH / len(panels), min(3.0, 9 / len(panels))
+    drawn, axes = figure(1, len(panels), size=size)
     for axis, (title, points) in zip(axes, panels.items(), strict=True):
         draw_density(axis, density)
         limits = axis.get_xlim(), axis.get_ylim()

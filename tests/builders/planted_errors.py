@@ -341,4 +341,27 @@ PLANTED: dict[str, list[Error]] = {
             "critic(numbers).mean() + critic(numbers + 3)",
         ),
     ],
+    "20_one_zoo": [
+        Error(
+            "        variance = (1 - t) ** 2 + t**2 * s**2",
+            "        variance = (1 - t) ** 2 + t * s**2",
+        ),
+        Error("pull = (t * s**2 - (1 - t)) /", "pull = (t * s**2 + (1 - t)) /"),
+        Error("off = y[:, None] - t[..., None]", "off = y[:, None] + t[..., None]"),
+        Error("log_share = -off.square()", "log_share = off.square()"),
+        Error("each = centres + pull", "each = centres - pull"),
+        Error("(field(x_t, t) - (x - z))", "(field(x_t, t) + (x - z))"),
+        Error(
+            "x_t = (1 - t) * z + t * x\n    return",
+            "x_t = t * z + (1 - t) * x\n    return",
+        ),
+        Error("excess = log_p - toy", "excess = log_p + toy"),
+        Error("distance = (learned - best)", "distance = (learned + best)"),
+        Error("floor = (best - velocity)", "floor = (best + velocity)"),
+        Error("landed = start + best_field", "landed = start - best_field"),
+        Error("(y + (1 - t) * score) / t", "(y - (1 - t) * score) / t"),
+        Error("denoised = y + (1 - t)", "denoised = y - (1 - t)"),
+        Error("score = (t * v - x) / (1 - t)", "score = (t * v + x) / (1 - t)"),
+        Error("(v + g**2 / 2 * score)", "(v - g**2 / 2 * score)"),
+    ],
 }

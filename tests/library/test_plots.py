@@ -1,5 +1,6 @@
 """Every plot returns one figure in the book's style and changes nothing global."""
 
+import math
 from collections.abc import Callable
 from inspect import getmembers, isfunction
 
@@ -38,7 +39,19 @@ EXAMPLES: dict[str, Callable[[], Figure]] = {
     ),
     "waves": lambda: plots.waves({"a": torch.randn(3, 9), "b": torch.randn(3, 9)}),
     "family_table": lambda: plots.family_table(
-        {"a": {"one": 0.0, "two": 0.5}, "b": {"one": 0.02, "two": 3.0}}, ["a"]
+        {"a": {"one": 0.0, "two": 0.5}, "b": {"one": 0.02, "two": math.nan}}, ["a"]
+    ),
+    "image_strips": lambda: plots.image_strips(
+        {"a": torch.rand(3, 8, 8), "b": torch.ones(3, 8, 8), "c": torch.rand(3, 8, 8)}
+    ),
+    "lines_and_paths": lambda: plots.lines_and_paths(
+        {"a": torch.randn(2, 5, 2), "b": torch.randn(9, 5, 2)}
+    ),
+    "bits_against_distance": lambda: plots.bits_against_distance(
+        {"a": (1.0, 2.0), "b": (2.0, 1.5)},
+        {"a": "exact", "b": "bound", "c": "none"},
+        {"c": 3.0},
+        0.5,
     ),
     "negentropy_curves": lambda: plots.negentropy_curves(
         {"left": {"a": BELL + 0.1, "a, new*": BELL + 0.2}, "right": {"b": BELL + 1}}

@@ -33,6 +33,7 @@ TERMS = {
     "book/17_hierarchies_and_codes": "codebook",
     "book/18_information": "distortion",
     "book/19_autoencoders_and_gans": "bessel",
+    "book/20_one_zoo": "pinsker",
 }
 
 
