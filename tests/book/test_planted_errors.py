@@ -10,6 +10,7 @@ and keeps its fingerprints; `RECORD=all` runs everything.
 """
 
 import ast
+import fcntl
 import hashlib
 import json
 import os
@@ -87,8 +88,12 @@ def test_every_planted_error_fails_a_check_of_its_chapter(chapter):
         return
     assert not missed_errors(chapter)
     if RECORD:
-        known[chapter] = now
-        CAUGHT.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n")
+        with CAUGHT.open("r+") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)  # another worker may write too
+            known = json.load(file) | {chapter: now}
+            file.seek(0)
+            file.truncate()
+            file.write(json.dumps(known, indent=1, sort_keys=True) + "\n")
 
 
 def test_a_fingerprint_is_another_one_for_other_code():
