@@ -91,13 +91,13 @@ def write_feedback(course: Course, assignment: str) -> list[Path]:
 
 
 def mark_of(scored: Scored) -> Markup:
-    """The element by which a page tells whose it is, and of which scores and words.
+    """The comment by which a page tells whose it is, and of which scores and words.
 
     Any change in them makes it another; nothing can be read from it.
     """
     known = replace(scored, comments=dict(sorted(scored.comments.items())))
     digest = hashlib.sha256(repr(known).encode("utf-8", "replace")).hexdigest()
-    return Markup(f'<meta name="made-of" content="{digest}">')
+    return Markup(f"<!-- made of {digest} -->")
 
 
 def is_page_of(scored: Scored, page: bytes) -> bool:
