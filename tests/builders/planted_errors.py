@@ -313,7 +313,7 @@ PLANTED: dict[str, list[Error]] = {
             "x_t = (1 - t) * z + t * x\n    return",
             "x_t = t * z + (1 - t) * x\n    return",
         ),
-        Error("excess = log_p - toy", "excess = log_p + toy"),
+        Error("above = log_p - toy", "above = log_p + toy"),
         Error("distance = (learned - best)", "distance = (learned + best)"),
         Error("floor = (best - velocity)", "floor = (best + velocity)"),
         Error("landed = start + best_field", "landed = start - best_field"),
