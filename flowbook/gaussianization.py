@@ -2,15 +2,14 @@
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.func import vjp
 
 from flowbook.densities import StandardNormal
 from flowbook.flow import Flow, Layer
 from flowbook.inputs import as_generator, as_numbers, expect_count, expect_rows
+from flowbook.mixture import ImplicitRoot
 from flowbook.normal_scores import (
     log_normal_cdf,
     log_normal_density,
@@ -83,7 +82,7 @@ class MarginalGaussianization(Layer):
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Map z to x; also return log|det dx/dz|."""
-        x = _Root.apply(z, *self._parameters_each())
+        x = ImplicitRoot.apply(score_and_log_slope, bisect, z, *self._parameters_each())
         return x, -score_and_log_slope(x, *self._parameters_each())[1].sum(-1)
 
     def inverse(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -109,29 +108,6 @@ def score_and_log_slope(
     z = normal_score(log_cdf, log_rest)
     log_pdf = (weights + log_normal_density(u) - log_widths).logsumexp(-1)
     return z, log_pdf - log_normal_density(z)
-
-
-class _Root(torch.autograd.Function):
-    # The x whose normal score is z. dx = (dz - dscore) / score'(x), where dscore is
-    # the change of the score at this x; x is the output, so every order is right.
-    generate_vmap_rule = True
-
-    @staticmethod
-    def forward(z: Tensor, *parameters: Tensor) -> Tensor:
-        return bisect(z, *parameters)
-
-    @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        _, *parameters = inputs
-        ctx.save_for_backward(output, *parameters)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
-        x, *parameters = ctx.saved_tensors
-        log_slope = score_and_log_slope(x, *parameters)[1]
-        of_z = gradient * (-log_slope).exp()
-        _, transpose = vjp(lambda *p: score_and_log_slope(x, *p)[0], *parameters)
-        return of_z, *transpose(-of_z)
 
 
 @torch.no_grad()

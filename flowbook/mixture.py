@@ -1,5 +1,6 @@
 """A monotone map with many bends: the distribution function of a mixture."""
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -43,7 +44,7 @@ class LogisticMixture(Layer):
 
     def inverse(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map x to z; also return log|det dz/dx|."""
-        z = _Root.apply(x, *self._parameters_each())
+        z = ImplicitRoot.apply(logit_and_log_slope, bisect, x, *self._parameters_each())
         return z, -logit_and_log_slope(z, *self._parameters_each())[1].sum(-1)
 
     def _parameters_each(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -66,28 +67,41 @@ def logit_and_log_slope(
     return log_cdf - log_rest, log_pdf - log_cdf - log_rest
 
 
-class _Root(torch.autograd.Function):
-    # The z with f(z) = x, where f = logit F. By implicit differentiation
-    # dz = (dx - df) / f'(z), with df the change of f at this z. The z there is the
-    # output itself, whose derivatives are these again: so every order is right.
+class ImplicitRoot(torch.autograd.Function):
+    """The point where a rising function of a mixture's parameters has a given value.
+
+    `value_and_log_slope(point, *parameters)` is that function with the logarithm of its
+    slope; `solve(value, *parameters)` finds the point.
+    """
+
+    # By implicit differentiation d(point) = (d(value) - df) / f'(point), with df the
+    # change of f at this point. The point there is the output itself, whose derivatives
+    # are these again: so every order is right.
     generate_vmap_rule = True
 
     @staticmethod
-    def forward(x: Tensor, *parameters: Tensor) -> Tensor:
-        return bisect(x, *parameters)
+    def forward(
+        value_and_log_slope: Callable,
+        solve: Callable,
+        value: Tensor,
+        *parameters: Tensor,
+    ) -> Tensor:
+        return solve(value, *parameters)
 
     @staticmethod
-    def setup_context(ctx: Any, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        _, *parameters = inputs
+    def setup_context(ctx: Any, inputs: tuple, output: Tensor) -> None:
+        ctx.value_and_log_slope, _, _, *parameters = inputs
         ctx.save_for_backward(output, *parameters)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, ...]:
-        z, *parameters = ctx.saved_tensors
-        log_slope = logit_and_log_slope(z, *parameters)[1]
-        of_x = gradient * (-log_slope).exp()
-        _, transpose = vjp(lambda *p: logit_and_log_slope(z, *p)[0], *parameters)
-        return of_x, *transpose(-of_x)
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        point, *parameters = ctx.saved_tensors
+        log_slope = ctx.value_and_log_slope(point, *parameters)[1]
+        of_value = gradient * (-log_slope).exp()
+        _, transpose = vjp(
+            lambda *p: ctx.value_and_log_slope(point, *p)[0], *parameters
+        )
+        return None, None, of_value, *transpose(-of_value)
 
 
 @torch.no_grad()
