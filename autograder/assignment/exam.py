@@ -317,8 +317,3 @@ class FilledIn:
         for cell in filter(is_answer, self.notebook.cells):
             cell.source = answers[grade_id(cell)]
         return as_bytes(self.notebook)
-
-
-def filled_in(source: Path, replace: Mapping[str, str] | None = None) -> bytes:
-    """One such file; who needs many makes a FilledIn once."""
-    return FilledIn(source)(replace)

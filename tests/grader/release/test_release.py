@@ -9,7 +9,7 @@ from tiny_assignment import NAME, RIGHT, SOURCE, cell_of, tiny_course, write_sou
 
 from autograder.assignment.exam import (
     SECRETS,
-    filled_in,
+    FilledIn,
     read_exam,
     student_version,
 )
@@ -131,12 +131,12 @@ def test_an_unsound_source_is_refused_in_one_line(tmp_path, case):
 
 
 def test_the_reference_answers_can_be_filled_in(source):
-    notebook = json.loads(filled_in(source, {"cube": "other"}))
+    notebook = json.loads(FilledIn(source)({"cube": "other"}))
     assert "".join(cell_of(notebook, "square")["source"]).endswith("    return x * x\n")
     assert "".join(cell_of(notebook, "cube")["source"]) == "other"
     assert "BEGIN SOLUTION" not in json.dumps(notebook)
     with pytest.raises(CourseError, match="no answer cell is called nothing"):
-        filled_in(source, {"nothing": ""})
+        FilledIn(source)({"nothing": ""})
 
 
 def test_an_assignment_is_found_by_its_short_name(source, tmp_path):
