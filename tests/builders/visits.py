@@ -42,8 +42,15 @@ class Visit:
             self.note(f"status {response.status}: {response.url}")
 
     def open(self, url: str) -> None:
-        """Go to a page, and wait until its mathematics is set and its fonts are there."""
+        """Go to a page, and wait until it is set, with its fonts, and drawn.
+
+        What stands behind another window is not drawn: what moves while it loads
+        would seem to move when it is looked at.
+        """
+        self.page.bring_to_front()
         self.page.goto(url)
         self.page.wait_for_function("() => !window.MathJax || MathJax.startup?.promise")
         self.page.evaluate("() => window.MathJax ? MathJax.startup.promise : null")
         self.page.evaluate("() => document.fonts.ready.then(() => null)")
+        frame = "requestAnimationFrame"
+        self.page.evaluate(f"() => new Promise((go) => {frame}(() => {frame}(go)))")
