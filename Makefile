@@ -37,15 +37,16 @@ $(READY): requirements.txt pyproject.toml
 	@touch $@
 
 demo: ## the book, the assignments and the graded class of A1
-	@test -e $(DEMO)/.first || echo "From nothing this takes six to ten minutes."
+	@test -e $(DEMO)/$(FIRST)/.done || echo "From nothing this takes six to ten minutes."
 	@$(MAKE) --no-print-directory $(READY)
 	@echo "The assignments: $(CURDIR)/notebooks/assignments"
-	@$(MAKE) --no-print-directory $(DEMO)/.first
-	@echo "A graded class:  file://$(CURDIR)/$(DEMO)/reports/$(FIRST).html"
+	@$(MAKE) --no-print-directory $(DEMO)/$(FIRST)/.done
+	@echo "A graded class:  file://$(CURDIR)/$(DEMO)/$(FIRST)/reports/$(FIRST).html"
 	@$(MAKE) --no-print-directory _build/html/.done
 	@echo "The book:        file://$(CURDIR)/_build/html/index.html"
 
-classes: $(DEMO)/.done ## a graded class for every assignment, for the tests
+CLASSES := $(ASSIGNMENTS:%=$(DEMO)/%/.done)
+classes: $(CLASSES) ## a graded class for every assignment, for the tests
 
 book: _build/html/.done ## build the book into _build/html, executing every chapter
 
@@ -64,18 +65,14 @@ _build/html/.done: _build/.code $(PAGES) $(NOTEBOOKS)
 page: _build/.code ## one page, built and opened: make page P=06
 	@$(BIN)/python -m tools.page "$(P)"
 
-# Another assignment makes another class: start from nothing. An honest cell takes up to
-# three seconds of a processor, and each class has a loop without end.
+# A course for each class, so that two can be made at once; the first, that of `make demo`,
+# has both cores. An honest cell takes up to three seconds of a processor, and each class
+# has a loop without end.
 FIRST := a1_change_of_variables
-$(DEMO)/.first: $(GRADER) $(SOLUTIONS) | $(READY)
-	@rm -rf $(DEMO)
-	@$(BIN)/autograder demo $(FIRST) --course $(DEMO) --cell-seconds 8
-	@touch $@
-
-$(DEMO)/.done: $(DEMO)/.first
-	@for name in $(filter-out $(FIRST),$(ASSIGNMENTS)); do \
-		$(BIN)/autograder demo $$name --course $(DEMO) --cell-seconds 8 || exit 1; \
-	done
+$(CLASSES): $(DEMO)/%/.done: $(GRADER) $(SOLUTIONS) | $(READY)
+	@rm -rf $(@D)
+	@$(BIN)/autograder demo $* --course $(@D) --cell-seconds 8 \
+		--workers $(if $(filter $(FIRST),$*),2,1)
 	@touch $@
 
 zip: book ## the built book in one file, to be read from disk: _build/flowbook.zip
@@ -117,8 +114,7 @@ test: system lint ## everything, as CI does
 # What takes long is made side by side: each of them leaves a core idle at times.
 .PHONY: built
 built: $(READY)
-	@$(MAKE) --no-print-directory -j 2 --output-sync=target \
-		_build/html/.done $(DEMO)/.done
+	@$(MAKE) --no-print-directory -j 2 --output-sync=target _build/html/.done $(CLASSES)
 
 .PHONY: graded-and-shown
 graded-and-shown: built
@@ -133,7 +129,7 @@ test-unit: $(READY) ## layers, densities, models, checks, generator
 		-m "not web and not grading" tests
 
 # These wait for kernels and for time limits more than they compute: four at once.
-test-grading: $(DEMO)/.done ## the real autograder over real notebooks
+test-grading: $(CLASSES) ## the real autograder over real notebooks
 	@$(BIN)/pytest -q -n 4 -m grading tests/adversarial tests/assignments tests/grader
 
 # A chapter is run with the code of its exercises' solutions at its end. The book takes

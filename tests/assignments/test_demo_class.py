@@ -2,7 +2,7 @@
 them: nobody is missing, every typical mistake loses its points and gets its own hint,
 every right answer keeps them.
 
-Reads `_build/demo`, which `make demo` and `make test-grading` make.
+Reads `_build/demo`, which `make classes` and `make test-grading` make.
 """
 
 import json
@@ -20,7 +20,7 @@ from autograder.release.variants import Variant, read_variants
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = sorted(path.parent for path in ROOT.glob("solutions/*/variants.md"))
-COURSE = ROOT / "_build" / "demo"
+DEMO = ROOT / "_build" / "demo"
 CLASSES = {folder: the_class(folder) for folder in FOLDERS}
 RIGHT = ("right", "right in another way", "a renamed file", "warnings on stderr")
 RIGHT += ("extra cells", "a deleted test cell")
@@ -31,10 +31,14 @@ pytestmark = pytest.mark.grading
 each_class = pytest.mark.parametrize("folder", FOLDERS, ids=lambda path: path.name)
 
 
+def course(folder: Path) -> Path:
+    return DEMO / folder.name
+
+
 @cache
 def graded(folder: Path, student: str) -> Result:
-    path = COURSE / "results" / folder.name / f"{student}.json"
-    assert path.is_file(), f"{path} is missing: run `make demo` first."
+    path = course(folder) / "results" / folder.name / f"{student}.json"
+    assert path.is_file(), f"{path} is missing: run `make classes` first."
     return Result.from_json(path.read_text(encoding="utf-8"))
 
 
@@ -82,17 +86,18 @@ MISTAKEN = [
 def test_every_student_has_one_of_the_three_outcomes(folder):
     students = [each.student for each in CLASSES[folder]]
     outcomes = {student: graded(folder, student).outcome for student in students}
-    results = list((COURSE / "results" / folder.name).glob("*.json"))
+    results = list((course(folder) / "results" / folder.name).glob("*.json"))
     assert len(outcomes) == len(students) == len(results)
     assert Outcome.FAILED not in outcomes.values()
 
 
 @each_class
 def test_the_report_and_every_feedback_page_are_there(folder):
-    report = (COURSE / "reports" / f"{folder.name}.html").read_text(encoding="utf-8")
+    report = (course(folder) / "reports" / f"{folder.name}.html").read_text("utf-8")
+    feedback = course(folder) / "feedback"
     for each in CLASSES[folder]:
         assert each.student in report
-        pages = list((COURSE / "feedback" / each.student / folder.name).glob("*.html"))
+        pages = list((feedback / each.student / folder.name).glob("*.html"))
         assert len(pages) == 1
 
 
