@@ -70,12 +70,47 @@ def cells_of(chapter: str) -> list[str]:
     return [cell.text for cell in code if not is_shown_only(cell)]
 
 
+def imported(code: str) -> set[Path]:
+    """The files of flowbook that code imports by name, in functions too.
+
+    Plots are left out, as the cells that show them are: no check depends on them.
+    """
+    names = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "flowbook imports by full names"
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    places = {ROOT.joinpath(*name.split(".")) for name in names}
+    places |= {parent for place in places for parent in place.parents}
+    files = {place / "__init__.py" for place in places}
+    files |= {place.with_name(f"{place.name}.py") for place in places if place.name}
+    return {
+        path
+        for path in files
+        if path.is_relative_to(ROOT / "flowbook")
+        and "plots" not in path.parts
+        and path.is_file()
+    }
+
+
+def files_behind(code: str) -> set[Path]:
+    """The files of flowbook that code imports, and those that they import."""
+    found: set[Path] = set()
+    new = imported(code)
+    while new:
+        found |= new
+        new = {path for file in new for path in imported(file.read_text())} - found
+    return found
+
+
 def fingerprint(cells: list[str], errors: list[Error]) -> str:
     """A number of all that decides whether the errors are caught."""
-    files = [p for p in (ROOT / "flowbook").rglob("*") if p.suffix in (".py", ".json")]
+    files = files_behind("\n".join(cells)) | set((ROOT / "flowbook").glob("*.json"))
     parts = [*cells, repr(errors), Path(__file__).read_text()]
     parts.append(str(sys.version_info[:2]))
-    parts += [p.read_text() for p in sorted(files) if "exercises" not in p.parts]
+    parts += [path.read_text() for path in sorted(files)]
     parts.append((ROOT / "requirements.txt").read_text())
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
@@ -105,6 +140,13 @@ def test_a_fingerprint_is_another_one_for_other_code():
     ]
     assert len(set(prints)) == 3
     assert prints[0] == fingerprint(list(cells), list(errors))
+
+
+def test_a_file_counts_where_it_is_imported_by_way_of_others():
+    names = {path.name for path in files_behind("from flowbook.flow import Flow")}
+    assert "flow.py" in names
+    assert "inputs.py" in names  # by the layers' own checks
+    assert "vqvae.py" not in names
 
 
 def missed_errors(chapter: str) -> list[Error]:
