@@ -14,6 +14,7 @@ class Visit:
 
     def __init__(self, context: "BrowserContext", home: str) -> None:
         self.problems: list[str] = []
+        self.has_formulas = True
         self.page = context.new_page()
         self.page.on("pageerror", lambda error: self.note(f"error: {error}"))
         self.page.on("console", self.note_console)
@@ -41,16 +42,27 @@ class Visit:
         if response.status >= 400:
             self.note(f"status {response.status}: {response.url}")
 
+    def leave_formulas(self) -> None:
+        """Let MathJax set nothing from now on: most of the time that a page takes."""
+        self.has_formulas = False
+        self.page.route(
+            "**/tex-mml-chtml.js*",
+            lambda route: route.fulfill(content_type="text/javascript", body=""),
+        )
+
     def open(self, url: str) -> None:
-        """Go to a page, and wait until it is set, with its fonts, and drawn.
+        """Go to a page, and wait until its text, formulas, fonts are there and drawn.
 
         What stands behind another window is not drawn: what moves while it loads
         would seem to move when it is looked at.
         """
         self.page.bring_to_front()
         self.page.goto(url)
-        self.page.wait_for_function("() => !window.MathJax || MathJax.startup?.promise")
-        self.page.evaluate("() => window.MathJax ? MathJax.startup.promise : null")
+        if self.has_formulas:
+            self.page.wait_for_function(
+                "() => !window.MathJax || MathJax.startup?.promise"
+            )
+            self.page.evaluate("() => window.MathJax ? MathJax.startup.promise : null")
         self.page.evaluate("() => document.fonts.ready.then(() => null)")
         frame = "requestAnimationFrame"
         self.page.evaluate(f"() => new Promise((go) => {frame}(() => {frame}(go)))")

@@ -72,6 +72,7 @@ def test_the_search_box_leads_to_the_page_with_the_term(visit, address):
 
 
 def test_next_leads_through_the_whole_book_and_previous_back(visit, address):
+    visit.leave_formulas()
     visit.page.goto(f"{address}/{PAGES[0]}.html")
     for here, there in pairwise(PAGES):
         visit.page.locator("a.right-next").click(no_wait_after=True)

@@ -80,6 +80,7 @@ def test_a_page_needs_no_server_and_no_network(offline, site, name):
 
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_the_download_is_the_chapters_notebook(visit, address, name):
+    visit.leave_formulas()
     visit.open(f"{address}/{name}.html")
     visit.page.locator(".dropdown-download-buttons > button").click()
     with visit.page.expect_download() as download:
