@@ -69,7 +69,8 @@ class CellResult:
     `points` of a manual cell is 0 here: a person's score lives in the gradebook.
     `idea`, `mistake`, `hint` and `read` (the section that explains it) come from the
     check that failed. `error` is one line, and only ever from visible tests or the
-    student's own cells.
+    student's own cells. `alike` is for the instructor: the same for answers that a
+    test, its hidden part included, refused in the same words; a hash, in hex.
     """
 
     grade_id: str
@@ -82,6 +83,7 @@ class CellResult:
     hint: str | None = None
     error: str | None = None
     read: str | None = None
+    alike: str | None = None
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ Points come from the judge's process alone. What the student's process says abou
 own cells explains a lost point, and never gives one.
 """
 
+import hashlib
 import json
 import math
 import re
@@ -151,9 +152,11 @@ class Verdict:
         if run.ended == "ok":
             return {}
         full = self.exam.tests[grade_id(cell)]
-        return self.fields(
-            cell, run, own, visible=is_visible(full, cell["source"], run.line)
-        )
+        visible = is_visible(full, cell["source"], run.line)
+        found = self.fields(cell, run, own, visible=visible)
+        if run.ended == "error" and not ("mistake" in found or is_explained(own, run)):
+            found["alike"] = words_of(run)
+        return found
 
     def fields(
         self,
@@ -256,6 +259,23 @@ class Verdict:
         return (
             f"The {kind} cell '{name}' ended Python itself (out of memory, or an exit)."
         )
+
+
+def is_explained(own: Sequence[OwnError], run: CellRun) -> bool:
+    """Whether a test failed for want of an answer, or for a cell that stopped."""
+    is_open = one_line(run.text).startswith("Not answered yet")
+    if is_open or run.name == "NotImplementedError":
+        return True
+    return reason_among(own, run) is not None
+
+
+def words_of(run: CellRun) -> str:
+    """A mark for the line and the words with which a test failed.
+
+    A check says what came: answers of the same wrong value have the same mark.
+    """
+    words = f"{run.line} {run.name} {one_line(run.text)}"
+    return hashlib.sha256(words.encode()).hexdigest()[:16]
 
 
 def reason_among(own: Sequence[OwnError], run: CellRun) -> str | None:

@@ -1,12 +1,14 @@
 """How hard each task was, whether it tells strong from weak, and what went wrong."""
 
+import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import StatisticsError, correlation, fmean
 
-from autograder.model import CellResult
+from autograder.assignment.cells import grade_id, is_answer, is_test
+from autograder.model import CellResult, Result
 from autograder.results.scores import Score, Scored
 
 ENOUGH = 8  # students; with fewer the interval of a correlation says nothing
@@ -67,6 +69,22 @@ class Loss:
     cells: tuple[tuple[str, int], ...]
 
 
+@dataclass(frozen=True)
+class Alike:
+    """Answers that a test refused in the same words, and no known mistake explains.
+
+    `tests` are all that the first of these students lost with this answer; `answer`
+    and `code` are its cell's grade_id and what it says, empty where there is no cell.
+    """
+
+    title: str
+    error: str | None
+    students: tuple[str, ...]
+    tests: tuple[str, ...]
+    answer: str = ""
+    code: str = ""
+
+
 def tasks(scored: Sequence[Scored]) -> list[Task]:
     """The tasks in the order of the assignment; only graded submissions count.
 
@@ -110,13 +128,52 @@ def unnamed(scored: Iterable[Scored]) -> list[Loss]:
     for each in scored:
         for score in each.scores:
             cell = score.cell
-            if each.graded and not (score.full or cell.manual or cell.mistake):
+            is_known = cell.manual or cell.mistake or cell.alike
+            if each.graded and not (score.full or is_known):
                 lost.setdefault(cell.grade_id, []).append(cell.error)
     found: dict[str | None, list[tuple[str, int]]] = {}
-    for grade_id, errors in lost.items():
-        found.setdefault(_commonest(errors), []).append((grade_id, len(errors)))
+    for name, errors in lost.items():
+        found.setdefault(_commonest(errors), []).append((name, len(errors)))
     losses = [Loss(error, tuple(cells)) for error, cells in found.items()]
     return sorted(losses, key=lambda loss: -sum(count for _, count in loss.cells))
+
+
+def alike(scored: Iterable[Scored]) -> list[Alike]:
+    """Wrong answers without a name, those of the most students first.
+
+    Those of one group were refused by the same test in the same words. A student's
+    answer counts once: with the first test that it lost.
+    """
+    found: dict[tuple[str, str], list[Alike]] = {}
+    for each in scored:
+        cells = [s.cell for s in each.scores if s.cell.alike and not s.full]
+        if not (each.graded and cells):
+            continue
+        tested = tested_answers(each.result)
+        lost: dict[tuple[str, str], list[CellResult]] = {}
+        for cell in cells:
+            lost.setdefault(tested.get(cell.grade_id, ("", "")), []).append(cell)
+        for (answer, code), (first, *rest) in lost.items():
+            tests = (first.grade_id, *(cell.grade_id for cell in rest))
+            who = (each.result.student,)
+            group = found.setdefault((first.grade_id, first.alike or ""), [])
+            group.append(Alike(first.title, first.error, who, tests, answer, code))
+    groups = [
+        replace(group[0], students=tuple(one.students[0] for one in group))
+        for group in found.values()
+    ]
+    return sorted(groups, key=lambda group: -len(group.students))
+
+
+def tested_answers(result: Result) -> dict[str, tuple[str, str]]:
+    """Of each test the code answer above it: its grade_id, and what it says."""
+    answer, found = ("", ""), {}
+    for cell in json.loads(result.notebook or '{"cells": []}')["cells"]:
+        if is_answer(cell) and cell["cell_type"] == "code":
+            answer = grade_id(cell) or "", "".join(cell["source"])
+        elif is_test(cell):
+            found[grade_id(cell) or ""] = answer
+    return found
 
 
 def item_rest(item: Sequence[float], rest: Sequence[float]) -> float | None:

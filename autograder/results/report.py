@@ -13,9 +13,11 @@ from autograder.course.folder import Course, write_whole
 from autograder.model import Outcome
 from autograder.results.item_analysis import (
     ENOUGH,
+    Alike,
     Loss,
     Mistake,
     Task,
+    alike,
     mistakes,
     tasks,
     unnamed,
@@ -96,6 +98,11 @@ class Report:
         """Where points were lost without a known mistake."""
         return unnamed(self.students)
 
+    @cached_property
+    def alike(self) -> list[Alike]:
+        """Wrong answers that no known mistake explains, alike ones together."""
+        return alike(self.students)
+
     @property
     def repairs(self) -> list[tuple[str, list[str]]]:
         """What was put right, the commonest first, and for whom."""
@@ -156,6 +163,7 @@ def report_page(report: Report) -> bytes:
     """The page, in UTF-8."""
     return render(
         "report.html.j2",
+        "course.js",
         report=report,
         tasks=report.tasks,
         enough=ENOUGH,

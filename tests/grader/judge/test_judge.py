@@ -1,6 +1,7 @@
 """A submission is judged by what its tests do, and every accident has its sentence."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -103,6 +104,31 @@ def test_a_failed_check_is_read_back(exam):
     _, cells = judged(exam, runner=Fake(cube_test=("error", "CheckFailed", text)))
     cell = cells["cube-test"]
     assert (cell.idea, cell.mistake, cell.hint, cell.error) == ("i", "m", "h", "p")
+
+
+def mark(exam, *ending):
+    _, cells = judged(exam, runner=Fake(cube_test=("error", *ending)))
+    return cells["cube-test"].alike
+
+
+def test_wrong_values_without_a_name_share_a_mark_if_the_test_said_the_same(exam):
+    four = "Checked: i\nProblem: expected 8, got 4."
+    five = "Checked: i\nProblem: expected 8, got 5."
+    marks = [mark(exam, "CheckFailed", text) for text in (four, five, four)]
+    assert marks[0] == marks[2] != marks[1]
+    assert re.fullmatch("[0-9a-f]{16}", marks[0])  # no word of a hidden test
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [
+        ("CheckFailed", "Checked: i\nProblem: p\nLooks like: m\nHint: h"),
+        ("NotImplementedError", ""),
+        ("AnswerStopped", "Not answered yet: None came."),
+    ],
+)
+def test_what_is_known_or_not_answered_has_no_mark(exam, ending):
+    assert mark(exam, *ending) is None
 
 
 def test_a_failed_check_is_read_back_where_its_lines_are_wrapped(exam):
