@@ -1,9 +1,9 @@
 """Every hostile or damaged submission ends as its case says, and harms nobody else.
 
 `pytest tests/adversarial`. The cases are data: one module for each group, see `case`.
-All of them, 500 random mutants and some honest students are one class, which is
+All of them, 150 random mutants and some honest students are one class, which is
 collected and graded once, with what an instructor runs; each test then looks at what
-came of one student, or of the world.
+came of one student, or of the world. `MUTANTS=500 pytest` makes so many.
 """
 
 import fcntl
@@ -40,7 +40,7 @@ from autograder.model import Outcome
 pytestmark = pytest.mark.grading
 
 CASES = all_cases()
-MUTANTS = 500
+MUTANTS = int(os.environ.get("MUTANTS", "150"))
 BATCH = 50
 NUMBER = {name: number for number, name in enumerate(CASES)}
 GROUPS = ("forging", "reaching out", "exhausting", "damaging", "reading", "honest")
