@@ -1,8 +1,9 @@
 """A page for each student: what was right, which idea failed, and how to go on.
 
 It shows the student's own cells and what they printed, sanitised. The cells of the
-tests are never shown, and neither is what they printed: the outcome of a hidden test
-reaches the student only as the idea, the mistake and the hint that its check names.
+tests are never shown, and of what they printed only what a check says that passed: the
+outcome of a hidden test reaches the student only as the idea, the mistake and the hint
+that its check names.
 """
 
 import contextlib
@@ -16,7 +17,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from autograder.assignment.cells import grade_id, is_answer
+from autograder.assignment.cells import grade_id, is_answer, is_test
 from autograder.course.folder import Course, write_whole
 from autograder.results.pages import render
 from autograder.results.sanitise import (
@@ -38,6 +39,7 @@ WITHHELD = "[a line of the tests is not shown]"
 HIDDEN = re.compile(
     r"### BEGIN HIDDEN TESTS(.*?)(?:### END HIDDEN TESTS|\Z)", re.DOTALL
 )
+PASSED = re.compile(r"^✓ [^:\n]{1,40}: (.{1,200})$", re.MULTILINE)
 FAINT = 12  # characters; a shorter line of a test gives nothing away
 
 
@@ -113,11 +115,12 @@ def feedback_page(
 
     Without the student's `own` cells it holds the scores and the hints.
     """
-    cells, complete = {}, False
+    cells, complete, passed = {}, False, {}
     # Whatever a damaged notebook breaks, the score and the hints are still due.
     with contextlib.suppress(Exception):
         if own:
             cells, complete = own_cells(scored, hidden)
+            passed = what_passed(scored, hidden)
     exercises = [
         Exercise(title, scores, tuple(_of(scores, cells)))
         for title, scores in scored.exercises
@@ -130,8 +133,21 @@ def feedback_page(
         exercises=exercises,
         others=cells.get(None, []),
         complete=complete,
+        passed=passed,
         helpers=missing_helpers(scored),
     )
+
+
+def what_passed(scored: Scored, hidden: frozenset[str] = frozenset()) -> dict[str, str]:
+    """What visible checks that passed said in the notebook, by their grade_id."""
+    said: dict[str, str] = {}
+    for cell in read_cells(scored.result.notebook or ""):
+        outputs = cell.get("outputs") if is_test(cell) else None
+        for output in outputs if isinstance(outputs, list) else []:
+            text = joined(output.get("text")) if isinstance(output, dict) else ""
+            if found := PASSED.search(_cut(text, hidden)):
+                said.setdefault(grade_id(cell) or "", found[1].rstrip("."))
+    return said
 
 
 def missing_helpers(scored: Scored) -> list[str]:

@@ -25,6 +25,8 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
+from autograder.results.formulas import with_formulas
+
 MAX_TEXT = 20_000  # characters of one source or one output
 MAX_IMAGE = 12_000_000  # characters of base64
 MAX_PIXELS = 30_000_000  # a phone's photograph of a derivation has 12 to 25 million
@@ -83,13 +85,13 @@ def code_html(source: str) -> Markup:
 
 
 def tex_html(tex: str, kind: str = "tex") -> Markup:
-    """A formula as its TeX source: a page that loads nothing cannot typeset it."""
+    """A formula as its TeX source, marked for `with_formulas`."""
     text = tex.strip().strip("$").strip()
     return Markup('<code class="{}">{}</code>').format(kind, text)
 
 
 def display_html(tex: str) -> Markup:
-    """A formula on lines of its own, as its TeX source."""
+    """A formula on lines of its own, as its TeX source, marked in the same way."""
     return tex_html(tex, "tex display")
 
 
@@ -104,7 +106,8 @@ def markdown_html(source: str, attachments: object = None, side: int = SIDE) -> 
     """
     pictures: set[str] = set()
     environment = {"attachments": attachments, "pictures": pictures, "side": side}
-    return clean_html(_markdown().render(plain(source), environment), pictures)
+    html = _markdown().render(plain(source), environment)
+    return with_formulas(clean_html(html, pictures))
 
 
 def clean_html(html: str, pictures: set[str] = frozenset()) -> Markup:
@@ -185,7 +188,7 @@ def _prose(text: str) -> Markup:
 
 
 def _latex(text: str) -> Markup:
-    return display_html(plain(text))
+    return with_formulas(display_html(plain(text)))
 
 
 RICH: dict[str, Callable[[str], Markup]] = {

@@ -14,7 +14,12 @@ from PIL.PngImagePlugin import PngInfo
 
 from autograder.course.folder import Course
 from autograder.model import CellResult, Outcome, Result
-from autograder.results.feedback import feedback_page, hidden_lines, write_feedback
+from autograder.results.feedback import (
+    feedback_page,
+    hidden_lines,
+    what_passed,
+    write_feedback,
+)
 from autograder.results.sanitise import markdown_html, output_html, picture_uri, plain
 from autograder.results.scores import Scored, read_class
 
@@ -271,6 +276,25 @@ def test_a_failure_of_the_grader_is_not_the_students_fault(page_of):
 )
 def test_a_damaged_notebook_costs_only_the_cells_on_the_page(page_of, damaged):
     assert "0 of 3 points" in Elements(page_of(graded(notebook=damaged))).text
+
+
+def test_a_check_that_passed_says_what_is_right(page_of):
+    said = {
+        "output_type": "stream",
+        "name": "stdout",
+        "text": "✓ 3 of 3 points: <b>.\n",
+    }
+    right = CellResult("maps-test", "Exercise 1", False, 3.0, 3.0)
+    page = page_of(graded(check_cell("check(f)", said), results=[right]))
+    assert "Right: &lt;b&gt;." in page.decode("utf-8")
+
+
+def test_what_a_passed_check_prints_tells_no_line_of_a_hidden_test():
+    line = "assert f(17) == hidden_value"
+    said = {"output_type": "stream", "name": "stdout", "text": f"✓ 3 of 3: {line}\n"}
+    result = graded(check_cell("check(f)", said))
+    shown = what_passed(Scored(result, ()), frozenset({line}))
+    assert line not in str(shown)
 
 
 def test_one_damaged_notebook_does_not_stop_the_others(tmp_path):
