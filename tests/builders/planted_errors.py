@@ -409,7 +409,6 @@ PLANTED: dict[str, list[Error]] = {
             "mean + (-log_std).exp() * torch.randn_like",
         ),
         Error("x * logits - softplus(logits)", "x * logits + softplus(logits)"),
-        Error("- 1 - 2 * log_std)", "- 1 + 2 * log_std)"),
         Error(
             "prior.log_prob(z) + Normal(z, 1.0).log_prob(x)\n",
             "prior.log_prob(z) - Normal(z, 1.0).log_prob(x)\n",
