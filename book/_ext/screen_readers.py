@@ -17,6 +17,12 @@ BETTER = {
     '<th class="head"><p></p></th>': "<td></td>",
 }
 
+# A heading that opens its box at a click holds no link that leads away.
+SOLUTION = re.compile(
+    r'(<p class="admonition-title">Solution to)<a class="reference internal"[^>]*>(.*?)'
+    r"</a>(?=</p>)"
+)
+
 # Text, not an attribute, in which a voice has to change its language.
 CHINESE = re.compile(r"[\u3400-\u9fff][\u3000-\u9fff]*(?=[^<>]*<)")
 
@@ -28,6 +34,7 @@ def improve(
     if doctree:
         for written, better in BETTER.items():
             context["body"] = context["body"].replace(written, better)
+        context["body"] = SOLUTION.sub(r"\1\2", context["body"])
         marked = r'<span lang="zh-Hans">\g<0></span>'
         context["body"] = CHINESE.sub(marked, context["body"])
 

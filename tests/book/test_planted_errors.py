@@ -14,6 +14,7 @@ import fcntl
 import hashlib
 import json
 import os
+import symtable
 import sys
 import warnings
 from collections.abc import Iterator
@@ -59,15 +60,37 @@ def fails(cells: list[str], variables: dict[str, Any]) -> bool:
     return False
 
 
-def is_shown_only(cell: Cell) -> bool:
-    """Whether a cell draws a figure: no check depends on it."""
+def is_figure(cell: Cell) -> bool:
+    """Whether a cell draws a figure."""
     return "figure" in cell.metadata.get("mystnb", {})
 
 
+def names(cell: str) -> tuple[set[str], set[str]]:
+    """The variables that a cell makes, and those of earlier cells that it reads."""
+    top = symtable.symtable(cell, "cell", "exec")
+    made = {s.get_name() for s in top.get_symbols() if s.is_assigned()}
+    made |= {s.get_name() for s in top.get_symbols() if s.is_imported()}
+    read, tables = set(), [top]
+    while tables:
+        table = tables.pop()
+        tables += table.get_children()
+        read |= {
+            s.get_name()
+            for s in table.get_symbols()
+            if s.is_referenced() and (table is top or s.is_global())
+        }
+    return made, read - made
+
+
 def cells_of(chapter: str) -> list[str]:
-    """The code of a chapter, figures left out."""
-    code = [cell for cell in PAGES[chapter].cells if cell.kind == "code"]
-    return [cell.text for cell in code if not is_shown_only(cell)]
+    """The code of a chapter, without the figures that no other cell builds on."""
+    kept, needed = [], set()
+    for cell in reversed([c for c in PAGES[chapter].cells if c.kind == "code"]):
+        made, read = names(cell.text)
+        if not is_figure(cell) or made & needed:
+            kept.append(cell.text)
+            needed = needed - made | read
+    return kept[::-1]
 
 
 def imported(code: str) -> set[Path]:

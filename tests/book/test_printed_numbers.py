@@ -215,6 +215,37 @@ def chapter_04() -> dict[str, float | None]:
     }
 
 
+def histogram_gap(bins: int) -> float:
+    """KL from problem 1's density to its best histogram with bins of equal width."""
+    masses = np.diff(np.sqrt(np.linspace(0, 1, bins + 1)))
+    return 1 - math.log(2) - float((masses * np.log(bins * masses)).sum())
+
+
+def chapter_05() -> dict[str, float | None]:
+    """What the text prints, in the order of reading; None is a choice, no result."""
+
+    def nll_of_two_bins(knot: float) -> float:
+        below = math.sqrt(knot)  # the mass of problem 1 below the knot
+        return below * math.log(2 * knot) + (1 - below) * math.log(2 - 2 * knot)
+
+    constant = histogram_gap(1_000_000) * 1000  # the gap times the root of the bins
+    rises = (0.1, 0.2, 0.5, 0.1, 0.1)
+    return {
+        "0.1": None,
+        "0.5": None,
+        "0.4": 1 / (len(rises) * max(rises)),
+        "0.306853": 1 - math.log(2),
+        "0.31": constant,
+        "0.3101": constant,
+        "0.87": math.sqrt(2 / 4 + 0.5**2),  # x1^2/2 has the variance 1/2
+        "0.9": None,
+        "0.20": minimize_scalar(nll_of_two_bins, (0.1, 0.25)).x,
+        "0.2": None,
+        "0.830": -0.5 * math.log(1 - 0.9**2),
+        "2.1030": sum(map(math.sqrt, rises)),
+    }
+
+
 def chapter_06() -> dict[str, float | None]:
     """What the text prints, in the order of reading; None is a choice, no result."""
     humps = entropy_of_humps(0.5) + 0.5 * math.log(2 * math.pi * math.e / 4)
@@ -494,6 +525,7 @@ NUMBERS = {
     "02_one_dimension": chapter_02,
     "03_many_dimensions": chapter_03,
     "04_linear": chapter_04,
+    "05_elementwise": chapter_05,
     "06_coupling": chapter_06,
     "07_autoregressive": chapter_07,
     "08_reverse_kl": chapter_08,

@@ -108,6 +108,129 @@ PLANTED: dict[str, list[Error]] = {
         Error("log_prob(z - mean) + log_det", "log_prob(z - mean) - log_det"),
         Error("moons.log_prob(x) + log_det", "moons.log_prob(x) - log_det"),
     ],
+    "04_linear": [
+        Error("return z @ A.T + b, slogdet(A)", "return z @ A + b, slogdet(A)"),
+        Error(
+            "b, slogdet(A).logabsdet.expand(len(z))",
+            "b, -slogdet(A).logabsdet.expand(len(z))",
+        ),
+        Error("after[:, 1] - corners[:, 1]", "after[:, 1] + corners[:, 1]"),
+        Error("(points - mean) / len(points)", "(points - mean) / (len(points) - 1)"),
+        Error("expected = A @ mean + b", "expected = A @ mean - b"),
+        Error("log_prob(back) - slogdet(A)", "log_prob(back) + slogdet(A)"),
+        Error("+ spread + offset)", "+ spread - offset)"),
+        Error("2 * math.pi * math.e * S)", "2 * math.pi * S)"),
+        Error(
+            "(mass[:, None] * (x - mean)).T @ (x - mean)", "(mass[:, None] * x).T @ x"
+        ),
+        Error("P = torch.eye(4)[order]", "P = torch.eye(4)[:, order]"),
+        Error("rest -= row[j] * z[j]", "rest += row[j] * z[j]"),
+        Error("z.append(rest / row[i])", "z.append(rest * row[i])"),
+        Error("torch.eye(5) - 2 * torch.outer", "torch.eye(5) - torch.outer"),
+        Error("matrix - 2 * torch.outer(matrix @ v", "matrix - torch.outer(matrix @ v"),
+        Error("solve_triangular(L, P.T @ x.T", "solve_triangular(L, P @ x.T"),
+        Error(
+            "factor = matrix[1, 0] / matrix[0, 0]",
+            "factor = matrix[0, 0] / matrix[1, 0]",
+        ),
+        Error(
+            "log_det = diagonal.abs().log().sum()",
+            "log_det = -diagonal.abs().log().sum()",
+        ),
+        Error("compact.tril(-1) + torch.eye(6)", "compact.tril(-1) - torch.eye(6)"),
+        Error("operations += 1 + 2 * (len(rows)", "operations += 1 + (len(rows)"),
+    ],
+    "05_elementwise": [
+        Error("torch.where(z < 0, 0.1 * z, z)", "torch.where(z < 0, 10.0 * z, z)"),
+        Error("10.0 ** (z < 0).sum(-1)", "0.1 ** (z < 0).sum(-1)"),
+        Error("torch.where(x < 0, 10.0, 1.0)", "torch.where(x < 0, 1.0, 10.0)"),
+        Error("knots[b] + (K * z - b)", "knots[b] - (K * z - b)"),
+        Error("(b + (x - knots[b]) / phi[b])", "(b + (x - knots[b]) * phi[b])"),
+        Error("determinant = (K * rises", "determinant = (rises"),
+        Error("best, reached = -(shares", "best, reached = (shares"),
+        Error(
+            "even.sqrt().diff(), even.square().diff()",
+            "even.square().diff(), even.sqrt().diff()",
+        ),
+        Error("(bins * widths).log().mean()", "-(bins * widths).log().mean()"),
+        Error("p = u * (u + e0 * v)", "p = u * (u + e1 * v)"),
+        Error("q = p + v * (v + e1 * u)", "q = p - v * (v + e1 * u)"),
+        Error("u * v + e0 * v**2) / q**2", "u * v + e0 * v**2) / q"),
+        Error("mean = height / width\n", "mean = width / height\n"),
+        Error("- e1 * r\n    total", "+ e1 * r\n    total"),
+        Error("total, 2 * (1 - r))", "total, 2 * (1 + r))"),
+        Error("(logsigmoid(z) + logsigmoid(-z))", "(logsigmoid(z) - logsigmoid(-z))"),
+        Error("return below.log() - above.log()", "return below.log() + above.log()"),
+        Error("torch.where(too_low, middle, low)", "torch.where(too_low, low, middle)"),
+        Error("+ x * self.straight.exp()", "- x * self.straight.exp()"),
+    ],
+    "06_coupling": [
+        Error(
+            "(z[..., a]).chunk(2, -1)\n    moved = z[..., b] * log_scale",
+            "(z[..., a]).chunk(2, -1)\n    moved = z[..., b] * -log_scale",
+        ),
+        Error(
+            "(x[..., b] - shift) * (-log_scale)", "(x[..., b] + shift) * (-log_scale)"
+        ),
+        Error("[..., back], -log_scale.sum(-1)", "[..., back], log_scale.sum(-1)"),
+        Error("torch.tensor(a + b).argsort()", "torch.tensor(b + a).argsort()"),
+        Error("half_mask(2 * d, k)", "half_mask(2 * d, 0)"),
+        Error("[flip, layer, Inverse(flip)]", "[flip, layer]"),
+        Error("x * torch.tensor([1.0, 2.0])", "x * torch.tensor([1.0, 0.5])"),
+        Error("before_scaling - torch.stack", "before_scaling + torch.stack"),
+        Error(
+            "StandardNormal(2).log_prob(z) + math.log(2)",
+            "StandardNormal(2).log_prob(z) - math.log(2)",
+        ),
+        Error("math.log(2) - (r**2).log()", "math.log(2) + (r**2).log()"),
+        Error("math.pi / 4 * short / long", "math.pi / 2 * short / long"),
+        Error("arc = 2 * long[..., None]", "arc = long[..., None]"),
+        Error(
+            "math.log(2 * math.pi) - math.log(4 * c)",
+            "math.log(2 * math.pi) + math.log(4 * c)",
+        ),
+        Error("z.square().sum(1).mean() / 2", "z.square().sum(1).mean()"),
+        Error("torch.lgamma(half + 1) + half", "torch.lgamma(half + 1) - half"),
+    ],
+    "07_autoregressive": [
+        Error("Normal(shift, log_scale.exp())", "Normal(shift, (-log_scale).exp())"),
+        Error("* math.exp(0.5) + 0.5", "* math.exp(0.5) - 0.5"),
+        Error(
+            "(0.4 * first.cos()).exp() + first**2",
+            "(0.4 * first.cos()).exp() - first**2",
+        ),
+        Error(
+            "log_scale_and_shift(x)\n    return (x - shift)",
+            "log_scale_and_shift(x)\n    return (x + shift)",
+        ),
+        Error("hidden[:, None] >= entries", "hidden[:, None] > entries"),
+        Error("entries[:, None] > hidden", "entries[:, None] >= hidden"),
+        Error("value @ (self.weight * self.mask).T", "value @ self.weight.T"),
+        Error("return 5 * torch.tanh(raw / 5)", "return 5 * torch.tanh(raw)"),
+        Error("(torch.zeros(len(x), 1), x[:, :-1])", "(x[:, :1], x[:, 1:])"),
+        Error(
+            "later = entries[:, None] < entries", "later = entries[:, None] > entries"
+        ),
+        Error(
+            "= conditioner(x)\n    return (x - shift)",
+            "= conditioner(x)\n    return (x + shift)",
+        ),
+        Error(
+            "torch.where(entry, z * log_scale.exp() + shift",
+            "torch.where(entry, z * log_scale.exp() - shift",
+        ),
+        Error(
+            "StandardNormal(8).log_prob(z8) - log_det",
+            "StandardNormal(8).log_prob(z8) + log_det",
+        ),
+        Error("given @ second**2 - (given", "given @ second**2 + (given"),
+        Error("kappa = 2 * second[:, None] - 0.5", "kappa = 2 * second[:, None] + 0.5"),
+        Error("first**2 - first**4 / 2", "first**2 - first**4"),
+        Error("(top - 2 * second**2).exp()", "(top - second**2).exp()"),
+        Error(
+            "0.5 * math.log(3) + 0.5 * mean_log", "0.5 * math.log(3) - 0.5 * mean_log"
+        ),
+    ],
     "08_reverse_kl": [
         Error("(log_a - log_b)).sum(-1) * 0.02", "(log_b - log_a)).sum(-1) * 0.02"),
         Error(".log_prob(z) - log_scale  # its", ".log_prob(z) + log_scale  # its"),
@@ -143,12 +266,35 @@ PLANTED: dict[str, list[Error]] = {
             '"data || teacher": log_data(new) + teacher',
         ),
     ],
+    "09_contraction_mappings": [
+        Error("x1 = z1 + f1(z2)", "x1 = z1 - f1(z2)"),
+        Error("x2 = z2 + f2(x1)", "x2 = z2 + f2(z1)"),
+        Error("swapped[0] + f(swapped[1])", "swapped[0] - f(swapped[1])"),
+        Error("gradient = x.cos()", "gradient = -x.cos()"),
+        Error("x = pair.inverse(x)[0].detach()", "x = pair(x)[0].detach()"),
+        Error(
+            "visited.append(1 - beta * math.sin(visited[-1]))",
+            "visited.append(1 + beta * math.sin(visited[-1]))",
+        ),
+        Error("bound = beta**k / (1 - beta)", "bound = beta**k / (1 + beta)"),
+        Error("errors = 1 / (1 - beta), 0.0", "errors = 1 / (1 + beta), 0.0"),
+        Error("z = x - A @ z", "z = x + A @ z"),
+        Error("copy_(0.9 * turn)", "copy_(1.9 * turn)"),
+        Error("step = x - guess - g(guess)", "step = x - guess + g(guess)"),
+        Error("step = 1 + 0.99 * z_k - z_k", "step = 1 - 0.99 * z_k - z_k"),
+        Error("arrows(z, length) / n", "arrows(z, length)"),
+        Error("torch.eye(2) + field / n", "torch.eye(2) - field / n"),
+        Error("v = A.T @ (A @ v)", "v = A @ (A @ v)"),
+        Error(
+            "math.sqrt(3 + math.sqrt(5)), math.sqrt(3 - math.sqrt(5))",
+            "math.sqrt(3 - math.sqrt(5)), math.sqrt(3 + math.sqrt(5))",
+        ),
+    ],
     "10_log_dets_and_time": [
         Error("(-1) ** (n + 1) / n * power.trace()", "(-1) ** n / n * power.trace()"),
         Error("power = power @ J\n", "power = power * J\n"),
         Error(
-            "(-1) ** (k + 1) / k * (w * v).sum(-1)",
-            "(-1) ** k / k * (w * v).sum(-1)",
+            "(-1) ** (k + 1) / k * (w * v).sum(-1)", "(-1) ** k / k * (w * v).sum(-1)"
         ),
         Error("2 * (squares - on_diagonal)),", "2 * (squares + on_diagonal)),"),
         Error(
@@ -223,6 +369,98 @@ PLANTED: dict[str, list[Error]] = {
         Error("logdet(R) - 0.5 * quadratic", "logdet(R) + 0.5 * quadratic"),
         Error("log_c = -0.5 * torch.logdet", "log_c = 0.5 * torch.logdet"),
         Error("inv(R) - torch.eye(2)", "inv(R) + torch.eye(2)"),
+    ],
+    "13_latent_variables": [
+        Error("return -math.log(K) - squares", "return math.log(K) - squares"),
+        Error("- math.log(2 * math.pi * s**2)", "- math.log(2 * math.pi * s)"),
+        Error(
+            "(log_joint(x) - log_prob[:, None])", "(log_joint(x) + log_prob[:, None])"
+        ),
+        Error("- model.means) / s**2", "- model.means) / s"),
+        Error("math.log((s**2 + d**2 / 8)", "math.log((s**2 + d**2 / 4)"),
+        Error(
+            "relative = (log_likelihood - log_joint",
+            "relative = (log_likelihood + log_joint",
+        ),
+        Error(
+            "chi_square = (posterior**2 / prior).sum() - 1",
+            "chi_square = (posterior**2 / prior).sum() + 1",
+        ),
+        Error("log_terms = -(x[:, None] - at)", "log_terms = (x[:, None] - at)"),
+        Error("(posterior + prior) / 2", "posterior + prior"),
+        Error("ratio = posterior / q", "ratio = q / posterior"),
+        Error("(2 * log_p - log_q).exp()", "(2 * log_p + log_q).exp()"),
+        Error("log_weights = log_p_xz - Normal", "log_weights = log_p_xz + Normal"),
+        Error("return -((y - 1) ** 4) + Normal", "return -((y + 1) ** 4) + Normal"),
+        Error(
+            "q.log_prob(y)).exp(), y) - value**2", "q.log_prob(y)).exp(), y) + value**2"
+        ),
+        Error("first_order = -(q * r**2", "first_order = (q * r**2"),
+        Error("chi = (q * r**2).sum() - 1", "chi = (q * r**2).sum() + 1"),
+        Error("total = (n - count) * r[0]", "total = (n + count) * r[0]"),
+        Error(
+            "- prior.log() - log_joint(point).logsumexp(1)  #",
+            "+ prior.log() - log_joint(point).logsumexp(1)  #",
+        ),
+    ],
+    "14_elbo": [
+        Error(
+            "mean + log_std.exp() * torch.randn_like",
+            "mean + (-log_std).exp() * torch.randn_like",
+        ),
+        Error("x * logits - softplus(logits)", "x * logits + softplus(logits)"),
+        Error(
+            "prior.log_prob(z) + Normal(z, 1.0).log_prob(x)\n",
+            "prior.log_prob(z) - Normal(z, 1.0).log_prob(x)\n",
+        ),
+        Error("Normal(x / 2, math.sqrt(0.5))\n", "Normal(x / 2, 0.5)\n"),
+        Error("log_w = log_joint - q", "log_w = log_joint + q"),
+        Error("log_prob(x) - (a * s) ** 2 / 2", "log_prob(x) + (a * s) ** 2 / 2"),
+        Error("(1 + a**2) ** -0.5", "(1 + a**2) ** 0.5"),
+        Error(
+            "Normal(m, 1.0).log_prob(x) - s2 / 2", "Normal(m, 1.0).log_prob(x) + s2 / 2"
+        ),
+        Error("prior.log_prob(m) - s2 / 2", "prior.log_prob(m) - s2"),
+        Error("code = c * data + eps", "code = c * (data + eps)"),
+        Error(
+            "Normal(q.mean, 1.0).log_prob(x) - q.variance / 2",
+            "Normal(q.mean, 1.0).log_prob(x) - q.variance",
+        ),
+        Error("held = m.detach()", "held = m"),
+        Error("(m**2 + s**2 - 1 - (s**2).log())", "(m**2 + s**2 - 1 + (s**2).log())"),
+        Error(
+            "(prior.log_prob(z) + 2 * log_likelihood)",
+            "(prior.log_prob(z) + log_likelihood)",
+        ),
+        Error("c).log() + eigenvalues / c)", "c).log() - eigenvalues / c)"),
+        Error("-error / (2 * 0.4**2) - 64", "-error / (2 * 0.4**2) + 64"),
+        Error(
+            "precision = torch.eye(8) + W.T @ W / 0.4**2",
+            "precision = torch.eye(8) + W.T @ W / 0.4",
+        ),
+        Error("W @ W.T + 0.4**2 * torch.eye(64)", "W @ W.T + 0.4 * torch.eye(64)"),
+    ],
+    "15_gradients": [
+        Error("return (z - target)", "return (z + target)"),
+        Error("exact = 2 * (mean - target)", "exact = 2 * (target - mean)"),
+        Error("rows = values[:, None] * noise", "rows = values[:, None] * -noise"),
+        Error(
+            "2 * a * (d + 4) + (d + 2) * (d + 4)", "2 * a * (d + 2) + (d + 2) * (d + 4)"
+        ),
+        Error("(d + 4) + 4 * delta[j] ** 2", "(d + 4) - 4 * delta[j] ** 2"),
+        Error("others = pairs[0].flip(1)", "others = pairs[0]"),
+        Error("plain - (2 * d + 2) ** 2", "plain - (2 * d) ** 2"),
+        Error(
+            "log_prob(torch.tensor(1.0)).exp()\nrows",
+            "log_prob(torch.tensor(0.0)).exp()\nrows",
+        ),
+        Error("torch.eye(3)[z] - probs", "torch.eye(3)[z] + probs"),
+        Error("gumbel = -(-uniform.log()).log()", "gumbel = (-uniform.log()).log()"),
+        Error("(soft @ reward)[:, None]) / tau", "(soft @ reward)[:, None]) * tau"),
+        Error("(1 - z) + (z - m) / s**2  #", "(1 - z) - (z - m) / s**2  #"),
+        Error("log_w = log_w - Normal(m, s)", "log_w = log_w + Normal(m, s)"),
+        Error("(1 - z) - m, along_z", "(1 - z) + m, along_z"),
+        Error("(layer(grid)[0] - 2).square()", "(layer(grid)[0] + 2).square()"),
     ],
     "16_tighter_bounds": [
         Error(

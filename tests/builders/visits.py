@@ -9,9 +9,6 @@ if TYPE_CHECKING:
 class Visit:
     """A window on the book that notes whatever goes wrong in it."""
 
-    # sphinx-thebe declares this twice on every page; the theme loads it unasked.
-    KNOWN = "THEBE_JS_URL' has already been declared"
-
     def __init__(self, context: "BrowserContext", home: str) -> None:
         self.problems: list[str] = []
         self.has_formulas = True
@@ -23,8 +20,7 @@ class Visit:
         self.page.on("response", self.note_status)
 
     def note(self, problem: str) -> None:
-        if self.KNOWN not in problem:
-            self.problems.append(problem)
+        self.problems.append(problem)
 
     def note_console(self, message: object) -> None:
         if message.type == "error":

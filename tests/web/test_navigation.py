@@ -61,6 +61,17 @@ def test_the_search_finds_a_term_of_each_chapter_also_without_a_server(windows, 
         assert window.problems == []
 
 
+def test_the_search_finds_both_spellings_of_a_word(visit, address):
+    found = []
+    for word in ("reparameterisation", "reparameterization"):
+        visit.page.goto(f"{address}/search.html?q={word}")
+        hits = visit.page.locator("#search-results a[href*='15_gradients']")
+        hits.first.wait_for(timeout=10_000)
+        found.append(visit.page.locator("#search-results .search-summary").inner_text())
+    assert found[0] == found[1]
+    assert visit.problems == []
+
+
 def test_the_search_box_leads_to_the_page_with_the_term(visit, address):
     visit.open(f"{address}/{PAGES[0]}.html")
     visit.page.keyboard.press("Control+k")
