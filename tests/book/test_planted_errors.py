@@ -98,14 +98,14 @@ def imported(code: str) -> set[Path]:
 
     Plots are left out, as the cells that show them are: no check depends on them.
     """
-    names = set()
+    modules = set()
     for node in ast.walk(ast.parse(code)):
         if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
+            modules |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, "flowbook imports by full names"
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
-    places = {ROOT.joinpath(*name.split(".")) for name in names}
+            modules |= {f"{node.module}.{alias.name}" for alias in node.names}
+    places = {ROOT.joinpath(*name.split(".")) for name in modules}
     places |= {parent for place in places for parent in place.parents}
     files = {place / "__init__.py" for place in places}
     files |= {place.with_name(f"{place.name}.py") for place in places if place.name}
