@@ -22,6 +22,7 @@ from flowbook.inputs import (
     expect_points,
     expect_positive,
     expect_rows,
+    seed_number,
 )
 from flowbook.nets import mlp
 from flowbook.training import check_data, row_batches, seeded
@@ -213,6 +214,7 @@ def fit_game(
     counts = {"steps": steps, "critic_steps": critic_steps, "batch": batch}
     for name, count in (counts | {"every": every}).items():
         expect_count(count, "fit_game", 1, name)
+    seed = seed_number(seed)
     data, began = data.detach(), time.perf_counter()
     for model in (generator, critic):
         model.to(data.device, data.dtype).train()
@@ -270,6 +272,11 @@ def jensen_shannon(log_p: Tensor, log_q: Tensor, weights: Tensor) -> Tensor:
     JS = (KL(p ‖ m) + KL(q ‖ m)) / 2 with m = (p + q) / 2; between 0 and log 2.
     Shapes: log-densities at the nodes, and the weights of the nodes, all (n,).
     """
+    if not log_p.shape == log_q.shape == weights.shape:  # a column would broadcast
+        raise ValueError(
+            "jensen_shannon expects two densities and weights of one shape, got "
+            f"{tuple(log_p.shape)}, {tuple(log_q.shape)} and {tuple(weights.shape)}."
+        )
     log_m = torch.logaddexp(log_p, log_q) - math.log(2)
     each, other = (
         torch.where(log > -math.inf, log.exp() * (log - log_m), 0.0)

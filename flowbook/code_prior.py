@@ -5,6 +5,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from flowbook.inputs import as_generator, expect_count
+from flowbook.likelihoods import expect_levels
 
 
 class MaskedConv(nn.Conv2d):
@@ -41,6 +42,10 @@ class CodePrior(nn.Module):
 
     Shapes: codes (batch, side, side), integers below `count`; labels (batch,);
     context (batch, context, side, side); log_prob (batch,) in nats.
+
+    Raises:
+        ValueError: codes or labels have another shape or are none of their numbers, or
+            what the prior was built for is missing.
     """
 
     def __init__(
@@ -69,6 +74,7 @@ class CodePrior(nn.Module):
         self, codes: Tensor, labels: Tensor | None = None, context: Tensor | None = None
     ) -> Tensor:
         """Return the logits of every place, (batch, count, side, side)."""
+        codes = expect_levels(codes, self.count, "CodePrior", "codes").long()
         if codes.shape[1:] != (self.side, self.side):
             raise ValueError(
                 f"CodePrior expects codes of shape (batch, {self.side}, {self.side}), "
@@ -84,6 +90,8 @@ class CodePrior(nn.Module):
         one_hot = functional.one_hot(codes, self.count).movedim(-1, 1)
         hidden = self.first(one_hot.to(self.place)) + self.place
         if self.label is not None:
+            kinds = self.label.num_embeddings
+            labels = expect_levels(labels, kinds, "CodePrior", "labels").long()
             hidden = hidden + self.label(labels)[..., None, None]
         if self.context is not None:
             hidden = hidden + self.context(context)
@@ -94,7 +102,8 @@ class CodePrior(nn.Module):
     ) -> Tensor:
         """Return log p(codes) in nats, shape (batch,)."""
         logits = self(codes, labels, context)
-        return -functional.cross_entropy(logits, codes, reduction="none").sum((1, 2))
+        surprise = functional.cross_entropy(logits, codes.long(), reduction="none")
+        return -surprise.sum((1, 2))
 
     @torch.no_grad()
     def sample(

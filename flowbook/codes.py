@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from flowbook.inputs import as_generator, expect_count, expect_points
+from flowbook.inputs import as_generator, expect_count, expect_points, expect_rows
 
 
 def nearest_code(z: Tensor, codebook: Tensor) -> Tensor:
@@ -101,6 +101,7 @@ def k_means(
     It starts from rows of x, each drawn far from those before it (k-means++, Arthur and
     Vassilvitskii, 2007); a code that nothing is next to stays where it is.
     """
+    expect_rows(x, None, "k_means")
     generator = as_generator(seed, x.device)
     first = torch.randint(len(x), (1,), generator=generator, device=x.device)
     codebook = x[first]

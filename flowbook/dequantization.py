@@ -76,6 +76,9 @@ class Dequantized(nn.Module):
         log p(x) >= E[log flow(x + u) - log q(u | x)].
 
     Shapes: levels (batch, dim); bounds (batch,).
+
+    Raises:
+        ValueError: what came is no floating-point tensor of whole numbers from 0 on.
     """
 
     def __init__(self, flow: Flow, noise: nn.Module | None = None) -> None:
@@ -90,6 +93,12 @@ class Dequantized(nn.Module):
 
         Without a seed the noise is from torch's own generator, which `fit` seeds.
         """
+        expect_rows(levels, self.flow.dim, "Dequantized", "levels")
+        require(
+            levels,
+            lambda value: (value >= 0) & (value == value.round()),
+            "Dequantized expects levels, the whole numbers from 0 on",
+        )
         generator = None if seed is None else as_generator(seed, levels.device)
         noise, log_q = self.noise(levels, generator)
         return self.flow.log_prob(levels + noise) - log_q

@@ -29,6 +29,7 @@ from flowbook.bounds import doubly_reparameterised
 from flowbook.code_prior import CodePrior
 from flowbook.coupling import SplineCoupling
 from flowbook.densities import StandardNormal
+from flowbook.densities.base import normal, pick
 from flowbook.dequantization import (
     EDGE,
     Dequantized,
@@ -45,8 +46,9 @@ from flowbook.hierarchy import TwoLevelVAE
 from flowbook.image_flows import glow, nice, realnvp
 from flowbook.importance import log_mean_weight
 from flowbook.information import BetaELBO
+from flowbook.inputs import as_generator, expect_count
 from flowbook.latent import VAE, negative_elbo
-from flowbook.likelihoods import DiscretizedLogistic
+from flowbook.likelihoods import DiscretizedLogistic, expect_levels
 from flowbook.matching import fit_matching, matching_loss
 from flowbook.measures import (
     nearest_distance,
@@ -95,18 +97,23 @@ class IndependentPixels(nn.Module):
 
     def __init__(self, train: Tensor) -> None:
         super().__init__()
-        counts = functional.one_hot(train.long(), LEVELS).sum(0) + 0.5
+        train = expect_levels(train, LEVELS, "IndependentPixels").long()
+        counts = functional.one_hot(train, LEVELS).sum(0) + 0.5
         self.log_shares = nn.Parameter((counts / counts.sum(-1, keepdim=True)).log())
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Return log P(x) of levels, shape (batch,)."""
-        return self.log_shares[torch.arange(DIM), x.long()].sum(-1)
+        x = expect_levels(x, LEVELS, "IndependentPixels").long()
+        return self.log_shares[torch.arange(DIM, device=x.device), x].sum(-1)
 
     @torch.no_grad()
-    def sample(self, n: int, seed: int) -> Tensor:
+    def sample(self, n: int, seed: int | torch.Generator) -> Tensor:
         """Draw images, shape (n, 64)."""
-        noise = torch.Generator().manual_seed(seed)
+        n = expect_count(n, "IndependentPixels.sample")
         shares = self.log_shares.exp()
+        noise = as_generator(seed, shares.device)
+        if n == 0:  # which torch.multinomial refuses
+            return shares.new_empty(0, DIM)
         return torch.multinomial(shares, n, replacement=True, generator=noise).T.float()
 
 
@@ -115,24 +122,33 @@ class TenGaussians(nn.Module):
 
     def __init__(self, train: Tensor, seed: int) -> None:
         super().__init__()
-        noisy = train.double().numpy() + np.random.default_rng(seed).random(train.shape)
+        levels = expect_levels(train, LEVELS, "TenGaussians").cpu().double().numpy()
+        noisy = levels + np.random.default_rng(seed).random(levels.shape)
         fitted = GaussianMixture(10, reg_covar=0.1, random_state=seed).fit(noisy)
-        factors = torch.linalg.cholesky(torch.from_numpy(fitted.covariances_))
-        self.log_shares = nn.Parameter(torch.from_numpy(fitted.weights_).log())
-        self.means = nn.Parameter(torch.from_numpy(fitted.means_))
-        self.factors = nn.Parameter(factors[:, *torch.tril_indices(DIM, DIM)])
+        weights, means, covariances = (
+            torch.from_numpy(each).to(train.device)
+            for each in (fitted.weights_, fitted.means_, fitted.covariances_)
+        )
+        factors = torch.linalg.cholesky(covariances)
+        self.log_shares = nn.Parameter(weights.log())
+        self.means = nn.Parameter(means)
+        self.factors = nn.Parameter(factors[:, *self._below(factors)])
+
+    @staticmethod
+    def _below(like: Tensor) -> Tensor:
+        return torch.tril_indices(DIM, DIM, device=like.device)
 
     def _factors(self) -> Tensor:
         factors = self.factors.new_zeros(10, DIM, DIM)
-        factors[:, *torch.tril_indices(DIM, DIM)] = self.factors
+        factors[:, *self._below(factors)] = self.factors
         return factors
 
     @torch.no_grad()
     def score(self, x: Tensor, draws: int) -> Tensor:
         """Return log of the mean over draws of noise of the density at x + noise."""
-        noise = torch.Generator().manual_seed(0)
+        noise = torch.Generator(x.device).manual_seed(0)
         parts = MultivariateNormal(self.means, scale_tril=self._factors())
-        x = x.double()[:, None]
+        x = expect_levels(x, LEVELS, "TenGaussians").double()[:, None]
         found = [
             (parts.log_prob(x + _uniform(x, noise)) + self.log_shares).logsumexp(1)
             for _ in range(draws)
@@ -140,16 +156,17 @@ class TenGaussians(nn.Module):
         return log_mean_weight(torch.stack(found))
 
     @torch.no_grad()
-    def sample(self, n: int, seed: int) -> Tensor:
+    def sample(self, n: int, seed: int | torch.Generator) -> Tensor:
         """Draw images, shape (n, 64)."""
-        noise = torch.Generator().manual_seed(seed)
-        part = torch.multinomial(self.log_shares.exp(), n, True, generator=noise)
-        z = torch.randn(n, DIM, 1, generator=noise, dtype=torch.float64)
+        n = expect_count(n, "TenGaussians.sample")
+        noise = as_generator(seed, self.means.device)
+        part = pick(self.log_shares.exp(), n, noise)
+        z = normal(noise, torch.float64, n, DIM, 1)
         return (self.means[part] + (self._factors()[part] @ z)[..., 0]).floor().float()
 
 
 def _uniform(like: Tensor, generator: torch.Generator) -> Tensor:
-    return torch.rand(like.shape, generator=generator, dtype=like.dtype)
+    return torch.empty_like(like).uniform_(generator=generator)
 
 
 class PixelByPixel(nn.Module):
@@ -161,9 +178,9 @@ class PixelByPixel(nn.Module):
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Return log P(x) of levels, shape (batch,)."""
-        return self.net.log_prob(x.long().view(-1, 8, 8))
+        return self.net.log_prob(x.view(-1, 8, 8))
 
-    def sample(self, n: int, seed: int) -> Tensor:
+    def sample(self, n: int, seed: int | torch.Generator) -> Tensor:
         """Draw images, shape (n, 64), in 64 passes."""
         return self.net.sample(n, seed).flatten(1).float()
 
@@ -182,9 +199,9 @@ class CodesWithPrior(nn.Module):
         return self.model.log_likelihood(x) + self.prior.log_prob(codes)
 
     @torch.no_grad()
-    def sample(self, n: int, seed: int) -> Tensor:
+    def sample(self, n: int, seed: int | torch.Generator) -> Tensor:
         """Draw codes, then images, shape (n, 64)."""
-        noise = torch.Generator().manual_seed(seed)
+        noise = as_generator(seed, self.prior.place.device)
         parameters = self.model.parameters_of(self.prior.sample(n, noise))
         return self.model.likelihood.sample(parameters, noise)
 
@@ -340,7 +357,7 @@ def _deep(images: Tensor, seed: int) -> nn.Module:
 
 @torch.no_grad()
 def _weighted(model: nn.Module, x: Tensor, draws: int) -> Tensor:
-    noise = torch.Generator().manual_seed(0)
+    noise = torch.Generator(x.device).manual_seed(0)
     parts = [model.log_weights(rows, draws, noise) for rows in x.split(60)]
     return torch.cat([log_mean_weight(part) for part in parts])
 

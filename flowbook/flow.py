@@ -144,7 +144,7 @@ class Flow(Layer):
         own = super().constant_tensors()
         if self.base is None or isinstance(self.base, nn.Module):
             return own
-        return own | dict(_numbers(self.base, "base"))
+        return own | dict(numbers_of(self.base, "base"))
 
     @torch.no_grad()
     def sample(self, n: int, seed: int | torch.Generator) -> Tensor:
@@ -173,8 +173,8 @@ class Flow(Layer):
         return steps
 
 
-def _numbers(density: Density, prefix: str) -> Iterator[tuple[str, Tensor]]:
-    # The numbers that a density was built with, by the path to each.
+def numbers_of(density: Density, prefix: str) -> Iterator[tuple[str, Tensor]]:
+    """Yield the numbers that a density was built with, by the path to each."""
     prefix = f"{prefix}.{type(density).__name__}"
     yield f"{prefix}.dim", as_constant(density.dim)
     for name, value in vars(density).items():
@@ -186,7 +186,7 @@ def _numbers(density: Density, prefix: str) -> Iterator[tuple[str, Tensor]]:
 
 def _numbers_in(value: Any, path: str) -> Iterator[tuple[str, Tensor]]:
     if isinstance(value, Density):
-        yield from _numbers(value, path)
+        yield from numbers_of(value, path)
     elif isinstance(value, str):
         yield f"{path}.{value}", as_constant(1)
     elif isinstance(value, int | float | Tensor | np.ndarray | np.generic):

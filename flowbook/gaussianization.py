@@ -291,6 +291,7 @@ def iterated_gaussianization(
     Shapes: data (n, dim).
     """
     layers = expect_count(layers, "iterated_gaussianization", 1, "layers")
+    expect_rows(data, None, "iterated_gaussianization", "data")
     generator, z, found = as_generator(seed), data.detach(), []
     for k in range(layers):
         if k:

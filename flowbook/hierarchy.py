@@ -119,10 +119,12 @@ class TwoLevelVAE(Constants):
         return GaussianPosterior(*self.prior_net(top).chunk(2, dim=-1))
 
     def _draw(
-        self, x: Tensor, n: int, generator: torch.Generator | None
+        self, x: Tensor, n: int, generator: int | torch.Generator | None
     ) -> tuple[GaussianPosterior, Tensor, GaussianPosterior, GaussianPosterior, Tensor]:
         """Return q(top), a draw of it, p(z | top), the change, and a draw of z."""
         expect_rows(x, self.dim, "TwoLevelVAE")
+        if generator is not None:  # a seed, taken twice, would draw the same noise
+            generator = as_generator(generator, x.device)
         features = self.features((x - self.shift) / self.scale)
         of_top = GaussianPosterior(*self.to_top(features).chunk(2, dim=-1))
         top = of_top.sample(n, generator)
@@ -133,7 +135,7 @@ class TwoLevelVAE(Constants):
         return of_top, top, prior, change, z
 
     def terms(
-        self, x: Tensor, n: int = 1, generator: torch.Generator | None = None
+        self, x: Tensor, n: int = 1, generator: int | torch.Generator | None = None
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return reconstruction, KL of the top and KL of z, each (batch,), in nats.
 
@@ -146,14 +148,14 @@ class TwoLevelVAE(Constants):
         return log_likelihood.mean(0), of_top.kl(), residual_kl(prior, change).mean(0)
 
     def elbo(
-        self, x: Tensor, n: int = 1, generator: torch.Generator | None = None
+        self, x: Tensor, n: int = 1, generator: int | torch.Generator | None = None
     ) -> Tensor:
         """Return the ELBO in nats."""
         reconstruction, kl_top, kl = self.terms(x, n, generator)
         return reconstruction - kl_top - kl
 
     def log_weights(
-        self, x: Tensor, n: int, generator: torch.Generator | None = None
+        self, x: Tensor, n: int, generator: int | torch.Generator | None = None
     ) -> Tensor:
         """Return log p(x, top, z) - log q(top, z | x) of n draws, shape (n, batch)."""
         n = expect_count(n, "TwoLevelVAE.log_weights", least=1)
@@ -167,7 +169,7 @@ class TwoLevelVAE(Constants):
         return log_joint - log_q
 
     def importance_weighted(
-        self, x: Tensor, n: int, generator: torch.Generator | None = None
+        self, x: Tensor, n: int, generator: int | torch.Generator | None = None
     ) -> Tensor:
         """Return the importance-weighted bound of n draws in nats, shape (batch,)."""
         return log_mean_weight(self.log_weights(x, n, generator))

@@ -25,7 +25,7 @@ def normal_log_prob(x: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
     return -0.5 * scaled.square() - log_std - HALF_LOG_TWO_PI
 
 
-def expect_levels(x: Tensor, levels: int, owner: str) -> Tensor:
+def expect_levels(x: Tensor, levels: int, owner: str, name: str = "levels") -> Tensor:
     """Return x, or raise ValueError unless it holds whole numbers 0 to levels - 1.
 
     Integers and booleans come back as int64. What is no tensor of real numbers is a
@@ -40,7 +40,7 @@ def expect_levels(x: Tensor, levels: int, owner: str) -> Tensor:
     require(
         x,
         lambda value: value == value.round().clamp(0, levels - 1),
-        f"{owner} expects levels, the whole numbers 0 to {levels - 1}",
+        f"{owner} expects {name}, the whole numbers 0 to {levels - 1}",
     )
     return x
 

@@ -10,7 +10,7 @@ from flowbook.densities import StandardNormal
 from flowbook.elementwise import ElementwiseAffine
 from flowbook.flow import Flow, Layer
 from flowbook.inputs import as_generator
-from flowbook.training import fit
+from flowbook.training import check_data, fit
 
 
 def matching_pairs(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -33,7 +33,13 @@ def matching_loss(field: nn.Module, x: Tensor) -> Tensor:
     carries N(0, I) to the density of x.
     """
     points, t, velocities = matching_pairs(x)
-    return (field(points, t) - velocities).square().sum(1).mean()
+    found = field(points, t)
+    if found.shape != x.shape:  # numbers of a line would broadcast to all pairs
+        raise ValueError(
+            f"matching_loss expects a field that gives shape {tuple(x.shape)}, got "
+            f"{tuple(found.shape)}."
+        )
+    return (found - velocities).square().sum(1).mean()
 
 
 class MatchedFlow(Flow):
@@ -74,6 +80,7 @@ def fit_matching(
     that back, and `layers` come after it: the data are then what these get. Shapes:
     data (n, dim).
     """
+    check_data(data)
     mean, scale = data.mean(0), data.std(0).clamp_min(1e-3)
     torch.manual_seed(seed)
     field = VelocityField(data.shape[1], hidden)

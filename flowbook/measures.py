@@ -46,7 +46,7 @@ def two_sample_accuracy(
     """
     both = torch.cat((real, fake)).float()
     mean, scale = both.mean(0), both.std(0).clamp_min(1e-3)
-    is_real = torch.cat((torch.ones(len(real)), torch.zeros(len(fake))))
+    is_real = (torch.arange(len(both)) < len(real)).to(both)
     rows = torch.cat(((both - mean) / scale, is_real[:, None]), 1)
     torch.manual_seed(0)
     judge = mlp(real.shape[1], 64, 1)
@@ -86,7 +86,7 @@ def probe_accuracy(
     mean, scale = codes.mean(0), codes.std(0).clamp_min(1e-3)
     codes, new_codes = ((c - mean) / scale for c in (codes, new_codes))
     torch.manual_seed(0)
-    linear = nn.Linear(codes.shape[1], int(labels.max()) + 1).to(codes.dtype)
+    linear = nn.Linear(codes.shape[1], int(labels.max()) + 1).to(codes)
     optimizer = torch.optim.LBFGS(linear.parameters(), max_iter=100)
 
     def closure() -> Tensor:

@@ -45,8 +45,9 @@ class Planar(Layer):
         # Where w = 0 there is nothing to correct, and 0 / 0 to avoid.
         tiny = torch.finfo(self.w.dtype).tiny
         v = self.u + (reached - along) * self.w / (self.w @ self.w + tiny)
-        # 1 + elu, without the difference of two numbers that are nearly equal.
-        return v, along.clamp(max=0).exp() + along.clamp(min=0)
+        # 1 + elu, without the difference of two numbers that are nearly equal. A sum of
+        # two clamps would add up both their slopes at 0, where u starts.
+        return v, torch.where(along < 0, along.clamp(max=0).exp(), 1 + along)
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """Map z to x; also return log|det dx/dz|."""
@@ -114,7 +115,9 @@ class Radial(Layer):
         radius = self.log_radius.exp()
         h = (y - radius * self.log_stretch.exp()) / 2
         root = (h.square() + radius * y).sqrt()
-        return torch.where(h > 0, root + h, radius * y / (root + h.abs()))
+        # Not h.abs(), whose derivative at 0 is that of neither branch.
+        size = torch.where(h > 0, h, -h)
+        return torch.where(h > 0, root + size, radius * y / (root + size))
 
 
 def _stretch(bend: Tensor, slope: Tensor) -> Tensor:

@@ -100,7 +100,7 @@ def _codes(target: Density, seed: int) -> nn.Module:
     model = NearestCode(codebook)
     squares = (data - codebook[codes]).square().sum(1) / 2
     counts = torch.bincount(codes, minlength=100).clamp(min=1)
-    spread = torch.zeros(100).index_add(0, codes, squares) / counts
+    spread = squares.new_zeros(100).index_add(0, codes, squares) / counts
     with torch.no_grad():
         model.logits.copy_(counts.log())
         model.log_std.copy_(0.5 * spread.clamp(min=1e-6).log())
@@ -158,7 +158,7 @@ def _matched(target: Density, seed: int) -> nn.Module:
 
 @torch.no_grad()
 def _bound(model: nn.Module, x: Tensor, draws: int) -> Tensor:
-    noise = torch.Generator().manual_seed(0)
+    noise = torch.Generator(x.device).manual_seed(0)
     parts = [model.log_weights(rows, draws, noise) for rows in x.split(1000)]
     return torch.cat([log_mean_weight(part) for part in parts])
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.func import vjp
 
 from flowbook.densities import Density
-from flowbook.flow import Layer
+from flowbook.flow import Layer, numbers_of
 from flowbook.inputs import expect_count, require
 from flowbook.normal_scores import log_normal_cdf, log_normal_density, normal_score
 
@@ -58,6 +58,10 @@ class TriangularMap(Layer):
         first = box[0, 0] + (box[0, 1] - box[0, 0]) * unit
         marginal = (self._slice(first.flatten()) @ weights).sum(-1) / panels
         self.register_buffer("marginal", marginal.reshape(panels, nodes))
+
+    def constant_tensors(self) -> dict[str, Tensor]:
+        """Return the numbers of the density, so that no other one takes its tables."""
+        return super().constant_tensors() | dict(numbers_of(self.density, "density"))
 
     def inverse(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Map x to z; also return log|det dz/dx|."""
@@ -115,12 +119,15 @@ class TriangularMap(Layer):
         inside = (share * panels - panel)[:, None]
         rows = torch.arange(len(share), device=share.device) % len(values)
         heights = values[rows, panel]  # (batch, nodes)
-        # Antiderivatives of the polynomials that are 1 at one node: their powers.
-        powers = torch.arange(self.integral.shape[1], device=share.device)
-        up = (inside**powers) @ self.integral.to(values).mT
-        slope = (inside ** (powers - 1).clamp(min=0) * powers) @ self.integral.to(
-            values
-        ).mT
+        # Antiderivatives of the polynomials that are 1 at one node. Their powers are
+        # products: 0 ** 0 has derivatives, but not of every order.
+        coefficients = self.integral.to(values).mT
+        powers = [torch.ones_like(inside)]
+        for _ in coefficients[1:]:
+            powers.append(powers[-1] * inside)
+        degrees = torch.arange(1, len(powers), device=share.device)
+        up = torch.cat(powers, 1) @ coefficients
+        slope = (torch.cat(powers[:-1], 1) * degrees) @ coefficients[1:]
         part = (up * heights).sum(-1)
         order = torch.arange(panels, device=share.device)
         each = masses.expand(len(share), -1)

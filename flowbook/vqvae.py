@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from flowbook.codes import VectorQuantizer, nearest_code
-from flowbook.inputs import expect_rows
+from flowbook.inputs import expect_count, expect_rows
 from flowbook.likelihoods import DiscretizedLogistic
 from flowbook.training import History, fit
 
@@ -165,6 +165,7 @@ def fit_codes(
 
     Every `every` steps of the first two thirds, on that step's batch, before it.
     """
+    every = expect_count(every, "fit_codes", 1, "every")
     return fit(model, x, steps=steps, loss=_restarting(steps, every), **recipe)
 
 

@@ -3,6 +3,7 @@
 import itertools
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -214,7 +215,30 @@ def test_a_wrong_number_is_refused(change, message):
         fit_game(*players(), torch.randn(9, 2), StandardGame(), **change)
 
 
+def test_a_seed_is_any_integer():
+    losses = []
+    for seed in (3, np.int64(3)):
+        options = {"steps": 2, "batch": 4, "seed": seed, "progress": False}
+        losses.append(
+            fit_game(*players(), torch.ones(9, 2), StandardGame(), **options).critic
+        )
+    assert torch.equal(*losses)
+    with pytest.raises(TypeError, match=r"A seed is an integer, got 0\.5"):
+        fit_game(*players(), torch.ones(9, 2), StandardGame(), seed=0.5)
+
+
 # -- distances
+
+
+def test_a_divergence_refuses_a_column():
+    row = torch.zeros(4)
+    for given in (
+        (row[:, None], row, row),
+        (row, row[:, None], row),
+        (row, row, row[:1]),
+    ):
+        with pytest.raises(ValueError, match="densities and weights of one shape, got"):
+            jensen_shannon(*given)
 
 
 def test_the_distance_is_the_best_of_all_assignments():

@@ -192,3 +192,23 @@ def test_an_even_kernel_has_no_middle():
 
 def test_no_sample_is_an_empty_map():
     assert CodePrior(2, 2).sample(0, seed=0).shape == (0, 2, 2)
+
+
+@pytest.mark.parametrize("wrong", [torch.randn(9), torch.ones(9, 2).long()])
+def test_k_means_names_the_points_that_it_wants(wrong):
+    with pytest.raises(ValueError, match="k_means expects x of"):
+        k_means(wrong, 2, 0)
+
+
+def test_a_prior_refuses_what_is_no_code_and_no_label():
+    model = CodePrior(3, 2, 4, classes=2)
+    codes, labels = torch.tensor([[[0, 1], [2, 0]]]), torch.tensor([1])
+    expected = model.log_prob(codes, labels)
+    for dtype in (torch.int32, torch.float64):  # whole numbers of any kind
+        assert torch.equal(model.log_prob(codes.to(dtype), labels), expected)
+    for wrong in (codes + 1, codes - 1, codes / 2):
+        with pytest.raises(ValueError, match="codes, the whole numbers 0 to 2, got"):
+            model.log_prob(wrong, labels)
+    for wrong in (labels + 1, labels - 2):
+        with pytest.raises(ValueError, match="labels, the whole numbers 0 to 1, got"):
+            model.log_prob(codes, wrong)

@@ -178,3 +178,18 @@ def test_wrong_numbers_are_refused_in_a_sentence():
         pixel_histograms(torch.full((2, 3), 17.0))
     with pytest.raises(ValueError, match="floating-point numbers"):
         pixel_histograms(torch.ones(2, 3, dtype=torch.long))
+
+
+@pytest.mark.parametrize("noise", [UniformNoise, lambda: LearnedNoise(1, LEVELS)])
+def test_a_bound_is_one_of_levels_alone(noise):
+    levels = torch.arange(1.0, LEVELS)[:, None]
+    model = Dequantized(one_pixel(), noise())
+    model.bound(levels, seed=0)
+    for wrong in (levels / 16, levels - 2, levels + math.nan):
+        for bound in (model.bound, lambda x: model.importance_weighted(x, 2, 0)):
+            with pytest.raises(ValueError, match="levels, the whole numbers from 0 on"):
+                bound(wrong)
+    with pytest.raises(ValueError, match=r"levels of shape \(batch, 1\), got"):
+        model.bound(levels.repeat(1, 2))
+    with pytest.raises(ValueError, match=r"floating-point numbers, got torch\.int64"):
+        model.bound(levels.long())

@@ -37,6 +37,7 @@ from flowbook.dequantization import (
     ScaledLogistic,
     pixel_histograms,
 )
+from flowbook.digit_models import IndependentPixels, PixelByPixel, TenGaussians
 from flowbook.flow import Flow, Layer
 from flowbook.gaussianization import (
     iterated_gaussianization,
@@ -74,6 +75,7 @@ from flowbook.log_dets import (
     gaussian_probe,
     rademacher_probe,
 )
+from flowbook.matching import fit_matching
 from flowbook.nets import mlp
 from flowbook.training import fit
 from flowbook.triangular import TriangularMap
@@ -465,6 +467,32 @@ def test_the_steps_of_a_game(meta, game):
     here, there = results
     torch.testing.assert_close(there[0], here[0])
     assert_there_as_here(meta, there[1:], here[1:])
+
+
+def test_a_flow_that_is_matched_to_data(meta):
+    x, results = torch.randn(40, 2), []
+    options = {"hidden": 4, "solver_steps": 2, "steps": 2, "batch": 8}
+    for device in (torch.device("cpu"), META):
+        flow = fit_matching(x.to(device), **options)
+        results.append([flow.log_prob(x.to(device)), flow.sample(4, seed=3)])
+    here, there = results
+    assert_there_as_here(meta, there, here)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [IndependentPixels, lambda x: TenGaussians(x, 0), lambda x: PixelByPixel(4)],
+)
+def test_models_of_levels_that_only_the_comparison_needs(meta, build):
+    x, results = torch.randint(17, (30, 64)).float(), []
+    for device in (torch.device("cpu"), META):
+        torch.manual_seed(0)
+        at = x.to(device)
+        model = build(at).to(device)
+        score = model.score(at, 2) if hasattr(model, "score") else model.log_prob(at)
+        results.append([score, model.sample(3, seed=1)])
+    here, there = results
+    assert_there_as_here(meta, there, here)
 
 
 def test_autoencoders_and_denoising(meta):

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from torch.distributions import Normal
@@ -168,3 +169,9 @@ def test_a_seed_gives_the_same_flow_again():
         iterated_gaussianization(data, 3, 3, random_rotation, seed=4) for _ in range(2)
     )
     assert torch.equal(one.log_prob(data), two.log_prob(data))
+
+
+@pytest.mark.parametrize("data", [[[0.0, 1.0]], np.zeros((9, 2))])
+def test_the_iteration_wants_a_tensor(data):
+    with pytest.raises(TypeError, match=r"expects data as a torch\.Tensor, got"):
+        iterated_gaussianization(data, 2)

@@ -1,5 +1,7 @@
 """Claims of flowbook.hierarchy: the residual normal, two levels, and mixtures."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -135,3 +137,15 @@ def test_shapes_that_do_not_belong_together_are_refused():
         MixturePrior(torch.zeros(3, 2), torch.zeros(3, 1), torch.zeros(3))
     with pytest.raises(ValueError, match="divides by its scale"):
         TwoLevelVAE(4, 2, 2, FixedGaussian(1.0), scale=0)
+
+
+def test_a_seed_draws_other_noise_for_each_level():
+    # All weights 0: both levels are their noise, and x = 0 sees the difference, of
+    # variance 2: the mean of log N(0; top - z, 1) is -(log 2 pi + 2) / 2.
+    model = TwoLevelVAE(1, 1, 1, FixedGaussian(1.0), hidden=2).requires_grad_(False)
+    for parameter in model.parameters():
+        parameter.zero_()
+    model.decoder = nn.Linear(2, 1, bias=False)
+    model.decoder.weight = nn.Parameter(torch.tensor([[1.0, -1.0]]))
+    found = model.elbo(torch.zeros(40_000, 1), 1, 7).mean()
+    assert abs(found + (math.log(2 * math.pi) + 2) / 2) < 0.03

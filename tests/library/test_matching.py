@@ -48,3 +48,25 @@ def test_a_matched_flow_draws_what_its_map_gives_and_has_a_density():
     z = flow.base.sample(10, torch.Generator().manual_seed(3), torch.float64)
     torch.testing.assert_close(flow.sample(10, 3), flow(z)[0].detach())
     assert flow.log_prob(data[:5]).isfinite().all()
+
+
+@pytest.mark.parametrize(
+    ("data", "error", "message"),
+    [
+        (torch.randn(9), ValueError, r"data of shape \(batch, dim\), got \(9,\)"),
+        (
+            torch.ones(9, 2).long(),
+            ValueError,
+            "floating-point numbers, got torch.int64",
+        ),
+        ([[0.0, 1.0]], TypeError, r"as a torch\.Tensor, got list"),
+    ],
+)
+def test_matching_names_the_data_that_it_wants(data, error, message):
+    with pytest.raises(error, match=message):
+        fit_matching(data, steps=1)
+
+
+def test_a_field_on_the_line_that_drops_its_axis_is_refused():
+    with pytest.raises(ValueError, match=r"gives shape \(5, 1\), got \(5,\)"):
+        matching_loss(lambda y, t: y[:, 0], torch.randn(5, 1))

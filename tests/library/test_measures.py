@@ -3,6 +3,7 @@
 import math
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -13,6 +14,7 @@ from flowbook.densities import ZOO, StandardNormal
 from flowbook.digit_models import (
     DIGIT_MODELS,
     IndependentPixels,
+    PixelByPixel,
     TenGaussians,
     as_letters,
     from_letters,
@@ -158,3 +160,32 @@ def test_the_record_is_complete_and_holds_nothing_impossible():
         for row in found.values():
             if "gap" in row:
                 assert row["gap"][0] > -4 * row["gap"][1] - 1e-4
+
+
+IMAGES = torch.randint(17, (60, 64), generator=torch.Generator("cpu").manual_seed(0))
+OF_LEVELS = {
+    "independent pixels": (IndependentPixels, lambda m, x: m.log_prob(x)),
+    "ten Gaussians": (lambda x: TenGaussians(x, 0), lambda m, x: m.score(x, 1)),
+    "pixel by pixel": (lambda x: PixelByPixel(4), lambda m, x: m.log_prob(x)),
+}
+
+
+@pytest.mark.parametrize(("build", "score"), OF_LEVELS.values(), ids=OF_LEVELS)
+def test_a_model_of_images_wants_levels_and_any_seed_and_draws_none(build, score):
+    images = IMAGES.float().to(torch.get_default_device())
+    model = build(images)
+    for wrong in (images / 16, images - 1, images + 1):
+        with pytest.raises(ValueError, match="the whole numbers 0 to 16, got"):
+            score(model, wrong)
+    device = torch.get_default_device()
+    for seed in (np.int64(7), torch.Generator(device).manual_seed(7)):
+        assert torch.equal(model.sample(2, seed), model.sample(2, 7))
+    assert model.sample(0, 0).shape == (0, 64)
+    with pytest.raises(ValueError, match="integer n >= 0, got -1"):
+        model.sample(-1, 0)
+
+
+@pytest.mark.parametrize("build", [IndependentPixels, lambda x: TenGaussians(x, 0)])
+def test_no_model_is_built_of_images_on_another_scale(build):
+    with pytest.raises(ValueError, match="the whole numbers 0 to 16, got"):
+        build(IMAGES / 16)

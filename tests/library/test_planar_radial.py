@@ -133,3 +133,24 @@ def test_jacobians_have_the_structure_that_the_lemma_needs():
     jacobian = vmap(jacrev(lambda row: layer(row[None])[0][0]))(z)
     values = torch.linalg.eigvalsh(jacobian)  # symmetric: three alike, one along r
     torch.testing.assert_close(values[:, 1:3], values[:, 3:].expand(-1, 2))
+
+
+@pytest.mark.parametrize("direction", ["forward", "inverse"])
+def test_the_first_step_of_training_takes_the_gradient_of_the_slope_once(direction):
+    # log|det| = ±log(1 + w·u (1 - tanh²)) near u = 0, with the slope w (1 - tanh²).
+    layer, z = Planar(3), torch.randn(1, 3)
+    sign = 1 if direction == "forward" else -1
+    (found,) = torch.autograd.grad(getattr(layer, direction)(z)[1].sum(), layer.u)
+    bend = torch.tanh(z[0] @ layer.w + layer.b)
+    torch.testing.assert_close(found, sign * layer.w * (1 - bend.square()))
+
+
+def test_the_radial_inverse_has_its_derivative_where_its_two_forms_meet():
+    # |x - c| = A exp(s): the Jacobian there is the inverse of the other way's.
+    layer, x = radial([0.0, 0.0], 1.0, 2.0), torch.tensor([1.2, 1.6])
+
+    def back(x):
+        return layer.inverse(x[None])[0][0]
+
+    forward = jacrev(lambda z: layer(z[None])[0][0])(back(x))
+    torch.testing.assert_close(jacrev(back)(x), torch.linalg.inv(forward))

@@ -37,6 +37,7 @@ from flowbook.nets import mlp
 from flowbook.piecewise import LeakyReLU
 from flowbook.residual import AdditivePair, ReversibleStack
 from flowbook.splines import RationalQuadraticSpline
+from flowbook.triangular import TriangularMap
 
 
 def through_a_file(module: nn.Module) -> dict[str, Tensor]:
@@ -171,6 +172,11 @@ OTHER_CONSTANTS = {
     "kind of a layer": (
         lambda: Flow(StandardNormal(1), [Exp()]),
         lambda: Flow(StandardNormal(1), [Logistic()]),
+    ),
+    # Their boxes are one, and so are the first coordinates.
+    "density of a triangular map": (
+        lambda: TriangularMap(GaussianMixture([[0.0, 0.0], [1.0, 1.0]], 0.5), 2),
+        lambda: TriangularMap(GaussianMixture([[0.0, 1.0], [1.0, 0.0]], 0.5), 2),
     ),
     "number of layers": (
         lambda: Flow(StandardNormal(1), [Exp(), Exp()]),

@@ -4,8 +4,9 @@ import math
 
 import pytest
 import torch
-from every_layer import NAMES, SUPPORT, codomain, make
+from every_layer import LAYERS, NAMES, SUPPORT, codomain, domain, make
 from torch import Tensor, nn
+from torch.autograd import gradcheck
 
 from flowbook.contractive import ContractiveResidual, contractive_mlp, iterate
 from flowbook.densities import ZOO, ZOO_1D, Density, Pinwheel, TwoMoons
@@ -172,3 +173,18 @@ def test_one_row_with_nan_or_infinity_leaves_the_others_alone(name):
         for apply in (layer, layer.inverse):
             for found, alone in zip(apply(odd), apply(x), strict=True):
                 torch.testing.assert_close(found[:4], alone)
+
+
+@pytest.mark.parametrize("direction", ["forward", "inverse"])
+@pytest.mark.parametrize("name", NAMES)
+def test_a_new_layer_has_the_gradients_of_finite_differences(name, direction):
+    # Where training starts, many parameters are 0, which some formulas dislike.
+    layer = LAYERS[name](2).eval()
+    x = (domain if direction == "forward" else codomain)(name, 3, 2).requires_grad_()
+    parameters = [p for p in layer.parameters() if p.requires_grad]
+
+    def function(x, *_):
+        value, log_det = getattr(layer, direction)(x)
+        return value, log_det + 0 * x.sum()
+
+    assert gradcheck(function, (x, *parameters), fast_mode=True)

@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 from torch.autograd import gradcheck, gradgradcheck
+from torch.autograd.functional import hessian
 
 from flowbook.densities import (
     ZOO,
@@ -119,3 +120,12 @@ def test_the_dtype_is_that_of_the_points():
     assert z.dtype == log_det.dtype == torch.float32
     torch.testing.assert_close(z.double(), layer.inverse(x)[0], rtol=1e-3, atol=1e-3)
     assert layer(z)[0].dtype == torch.float32
+
+
+@pytest.mark.parametrize("x", [[0.0, 0.0], [0.75, 0.75], [0.0, 3.0]])
+def test_the_curvature_on_the_edge_of_a_panel_is_that_of_the_banana(x):
+    # Its map is z_1 = x_1 and z_2 = 2 x_2 - x_1². Panels of 3/16 by 3/8 meet there.
+    layer = TriangularMap(ZOO["banana"])
+    found = hessian(lambda x: layer.inverse(x[None])[0].sum(), torch.tensor(x))
+    expected = torch.tensor([[-2.0, 0.0], [0.0, 0.0]])
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-2)

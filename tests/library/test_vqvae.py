@@ -61,3 +61,8 @@ def test_all_parameters_are_trained():
 def test_an_image_of_another_size_is_refused():
     with pytest.raises(ValueError, match=r"VQVAE expects x of shape \(batch, 64\)"):
         VQVAE(4).codes(torch.zeros(2, 49))
+
+
+def test_restarts_come_after_one_step_or_more():
+    with pytest.raises(ValueError, match="integer every >= 1, got 0"):
+        fit_codes(VQVAE(4), some_digits(20), steps=1, every=0)
