@@ -42,7 +42,7 @@ class Visit:
             self.note(f"status {response.status}: {response.url}")
 
     def open(self, url: str) -> None:
-        """Go to a page, and wait until its mathematics is set and its fonts are there."""
+        """Go to a page, and wait for its mathematics and its fonts."""
         self.page.goto(url)
         self.page.wait_for_function("() => !window.MathJax || MathJax.startup?.promise")
         self.page.evaluate("() => window.MathJax ? MathJax.startup.promise : null")

@@ -224,7 +224,15 @@ def make_shell() -> Shell:
     configure_inline_support(shell, backend)
     # It draws for a window, once more than the picture needs: a fifth of its time.
     pyplot.uninstall_repl_displayhook()
+    pyplot.switch_backend = stay_with_pictures
     return shell
+
+
+def stay_with_pictures(newbackend: str) -> None:
+    """Show figures as before, whatever `matplotlib.use` asks for: there is no window.
+
+    Its parameter is called as matplotlib's own.
+    """
 
 
 def connect(shell: Shell, outlet: Outlet) -> None:

@@ -22,6 +22,8 @@ ABOVE = {
     "qt": "%matplotlib qt",
     "tk": "%matplotlib tk",
     "inline": "%matplotlib inline",
+    "window": "import matplotlib\nmatplotlib.use('TkAgg')",
+    "switched": "import matplotlib.pyplot as plt\nplt.switch_backend('QtAgg')",
     "list": "%matplotlib -l",
     "two": "%matplotlib notebook\n%config InlineBackend.figure_format = 'retina'",
     "pip": "!pip install flowbook",
