@@ -24,6 +24,7 @@ ABOVE = {
     "inline": "%matplotlib inline",
     "window": "import matplotlib\nmatplotlib.use('TkAgg')",
     "switched": "import matplotlib.pyplot as plt\nplt.switch_backend('QtAgg')",
+    "formats": "from IPython.display import set_matplotlib_formats as f\nf('svg')",
     "list": "%matplotlib -l",
     "two": "%matplotlib notebook\n%config InlineBackend.figure_format = 'retina'",
     "pip": "!pip install flowbook",
