@@ -21,7 +21,8 @@ def export_csv(course: Course, assignment: str, path: Path | None = None) -> Pat
 
     `outcome` is graded, invalid or failed, and "none" for a student of the gradebook
     or of a class list who handed nothing in. Only what is graded has a score; for the
-    others, and where the time of the hand-in cannot be read, it is empty, never zero.
+    others, for what must be graded again, and where the time of the hand-in cannot be
+    read, it is empty, never zero.
     `waiting` are the points that a person has not given yet. `penalty` is what lateness
     cost; the score is without it. Then comes a column for each graded cell, before the
     penalty.
@@ -76,7 +77,7 @@ def _row(scored: Scored, cells: list[str], most: float) -> list[object]:
     late = scored.late
     return [
         result.student,
-        None if late and late.unclear else scored.points,
+        scored.points if scored.partial else None,
         result.max_points or most,
         result.outcome.value,
         "; ".join(filter(None, [*scored.again, scored.stale, result.reason])),
