@@ -8,6 +8,8 @@ import pytest
 import torch
 from meta_values import META, meta_with_values
 
+from tools import gpu_notebooks
+
 ROOT = Path(__file__).resolve().parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks/gpu").glob("*.ipynb"))
 SETTINGS = {"DATA": "digits", "STEPS": "2", "BATCH": "32", "HIDDEN": "8"}
@@ -61,3 +63,31 @@ def test_two_steps_on_digits_give_the_same_bits_on_another_device(
         there = run(notebook, capsys)
     assert there["device"] == "meta"
     torch.testing.assert_close(all_bits(there), all_bits(here), rtol=1e-3, atol=1e-3)
+
+
+def test_the_command_answers_data_that_it_cannot_read_before_it_runs_anything(
+    tmp_path, capsys, monkeypatch
+):
+    monkeypatch.setattr(gpu_notebooks, "_run", lambda *given: pytest.fail("it ran"))
+    assert gpu_notebooks.main([str(tmp_path / "none")], tmp_path) == 2
+    assert "nothing is downloaded here" in capsys.readouterr().err
+    (tmp_path / "set.npz").write_bytes(b"<html>")
+    assert gpu_notebooks.main([str(tmp_path / "set.npz")], tmp_path) == 2
+    assert "set.npz is no readable .npz file" in capsys.readouterr().err
+
+
+def test_the_command_leaves_the_outputs_and_says_which_notebook_failed(
+    tmp_path, capsys
+):
+    folder = tmp_path / "notebooks/gpu"
+    folder.mkdir(parents=True)
+    code = "import os\nprint(os.environ['FLOWBOOK_DATA'])"
+    for name, text in ("a", code), ("b", "1 / 0"):
+        cells = [nbformat.v4.new_code_cell(text)]
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / f"{name}.ipynb")
+    assert gpu_notebooks.main(["digits"], tmp_path) == 1
+    told = capsys.readouterr()
+    assert "a\ndigits\n" in told.out
+    assert "b: a cell failed." in told.err
+    done = nbformat.read(tmp_path / "_build/gpu/digits/a.ipynb", as_version=4)
+    assert done.cells[0].outputs[0].text == "digits\n"

@@ -61,3 +61,24 @@ def test_all_parameters_are_trained():
 def test_an_image_of_another_size_is_refused():
     with pytest.raises(ValueError, match=r"VQVAE expects x of shape \(batch, 64\)"):
         VQVAE(4).codes(torch.zeros(2, 49))
+
+
+def test_larger_images_of_more_levels_have_larger_maps_and_probabilities():
+    model = VQVAE(16, halvings=2, hidden=4, pixels=16, levels=3)
+    x = torch.randint(3, (2, 256)).float()
+    codes = model.codes(x)
+    assert codes.shape == (2, 4, 4)
+    # The three levels of one pixel, all others as they are, sum to one.
+    parameters = model.parameters_of(codes)
+    each = x.repeat(3, 1, 1)
+    each[:, :, 100] = torch.arange(3.0)[:, None]
+    share = (model.likelihood(each, parameters) - model.likelihood(x, parameters)).exp()
+    own = model.likelihood.log_prob(
+        x[:, 100], parameters[:, 100], parameters[:, 256 + 100]
+    )
+    torch.testing.assert_close(share.sum(0), (-own).exp())
+
+
+def test_a_side_that_cannot_be_halved_is_refused():
+    with pytest.raises(ValueError, match="a multiple of 4 for pixels, got 10"):
+        VQVAE(4, halvings=2, pixels=10)
