@@ -16,7 +16,8 @@ export OPENBLAS_NUM_THREADS = 1
 export MKL_NUM_THREADS = 1
 
 .PHONY: help demo classes book page zip pdf public publish-check wheel book-solutions \
-	release serve notebooks solutions test test-unit test-grading test-notebooks test-web test-gpu lint format bench lock clean
+	release serve notebooks solutions test test-unit test-grading test-notebooks test-web test-gpu gpu-notebooks \
+	lint format bench lock clean
 
 help: ## explain the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' $(MAKEFILE_LIST) | column -t -s @
@@ -167,6 +168,10 @@ test-gpu: ## layers, solutions and solved notebooks with every tensor on CUDA
 		FLOWBOOK_DEVICE=cuda PYTHONPATH=tests/builders $(PYTHON) -m pytest -q \
 			-p notebook_device --nbval-lax --nbval-current-env _build/solutions; \
 	else echo "nbval or jupytext is missing: the solved notebooks were not run"; fi
+
+# A folder with MNIST's four files, an .npz, or DATA=digits to try it.
+gpu-notebooks: $(READY) ## the larger models, on a GPU if there is one: make gpu-notebooks DATA=path
+	@$(BIN)/python -m tools.gpu_notebooks $(if $(DATA),"$(DATA)",)
 
 lint: $(READY) ## ruff over code and notebooks, and notebooks/ in step with its sources
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/python -m tools.notebooks --check

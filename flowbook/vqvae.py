@@ -1,4 +1,4 @@
-"""Autoencoders with codes for the 8×8 digits: one map of codes, and two levels."""
+"""Autoencoders with codes for grey images: one map of codes, and two levels."""
 
 from collections.abc import Callable
 
@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from flowbook.codes import VectorQuantizer, nearest_code
+from flowbook.digits import LEVELS
 from flowbook.inputs import expect_count, expect_rows
 from flowbook.likelihoods import DiscretizedLogistic
 from flowbook.training import History, fit
@@ -28,20 +29,32 @@ def _look_around(inputs: int, outputs: int) -> list[nn.Module]:
 class VQVAE(nn.Module):
     """An autoencoder whose latent is a map of codes (van den Oord et al., 2017).
 
-    The encoder halves the image `halvings` times, so that the map is 4×4 or 2×2; every
-    place takes its nearest code; the decoder doubles the map back and gives the
-    parameters of a discretised logistic.
+    The encoder halves the image `halvings` times, so that of 8×8 pixels a map of 4×4
+    or 2×2 is left; every place takes its nearest code; the decoder doubles the map back
+    and gives the parameters of a discretised logistic. Images have `pixels` rows and
+    columns, and whole numbers below `levels`: by default they are the digits.
 
-    Shapes: x (batch, 64), levels 0..16; codes (batch, side, side); parameters
-    (batch, 128).
+    Shapes: x (batch, pixels²); codes (batch, side, side); parameters
+    (batch, 2 pixels²).
     """
 
     def __init__(
-        self, count: int, dim: int = 8, halvings: int = 1, hidden: int = 16
+        self,
+        count: int,
+        dim: int = 8,
+        halvings: int = 1,
+        hidden: int = 16,
+        pixels: int = SIDE,
+        levels: int = LEVELS,
     ) -> None:
         super().__init__()
-        self.side, wide = SIDE >> halvings, 2 * hidden
-        self.likelihood = DiscretizedLogistic()
+        if pixels % 2**halvings:
+            raise ValueError(
+                f"VQVAE halves images {halvings} times: it expects a multiple of "
+                f"{2**halvings} for pixels, got {pixels}."
+            )
+        self.pixels, self.side, wide = pixels, pixels >> halvings, 2 * hidden
+        self.likelihood = DiscretizedLogistic(levels)
         self.quantizer = VectorQuantizer(count, dim)
         down = [*_look_around(1, hidden), *_halve(hidden, wide)]
         up = [*_double(wide, hidden), nn.Conv2d(hidden, 2, 3, padding=1)]
@@ -53,7 +66,8 @@ class VQVAE(nn.Module):
 
     def encode(self, x: Tensor) -> Tensor:
         """Return the map before rounding, (batch, side, side, dim)."""
-        return self.encoder(_as_images(x)).movedim(1, -1)
+        images = _as_images(x, self.pixels, self.likelihood.levels)
+        return self.encoder(images).movedim(1, -1)
 
     def decode(self, vectors: Tensor) -> Tensor:
         """Return the likelihood's parameters for a map of vectors."""
@@ -183,6 +197,7 @@ def _restarting(steps: int, every: int) -> Callable[[nn.Module, Tensor], Tensor]
     return loss
 
 
-def _as_images(x: Tensor) -> Tensor:
-    expect_rows(x, SIDE * SIDE, "VQVAE")
-    return (x.view(-1, 1, SIDE, SIDE) - 8) / 8
+def _as_images(x: Tensor, pixels: int = SIDE, levels: int = LEVELS) -> Tensor:
+    expect_rows(x, pixels**2, "VQVAE")
+    middle = (levels - 1) / 2
+    return (x.view(-1, 1, pixels, pixels) - middle) / middle
