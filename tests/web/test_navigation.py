@@ -67,7 +67,9 @@ def test_the_search_finds_both_spellings_of_a_word(visit, address):
         visit.page.goto(f"{address}/search.html?q={word}")
         hits = visit.page.locator("#search-results a[href*='15_gradients']")
         hits.first.wait_for(timeout=10_000)
-        found.append(visit.page.locator("#search-results .search-summary").inner_text())
+        summary = visit.page.locator("#search-results .search-summary")
+        expect(summary).to_contain_text("found", timeout=10_000)  # when all are there
+        found.append(summary.inner_text())
     assert found[0] == found[1]
     assert visit.problems == []
 
