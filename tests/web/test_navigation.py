@@ -71,6 +71,7 @@ def test_the_search_finds_both_spellings_of_a_word(visit, address):
         found.append({hit.evaluate("(a) => a.pathname") for hit in hits})
     assert found[0] == found[1]
     assert any(path.endswith("/15_gradients.html") for path in found[0])
+    assert visit.problems == []
 
 
 def test_the_search_box_leads_to_the_page_with_the_term(visit, address):
