@@ -102,13 +102,10 @@ def add_status(command: Command) -> None:
 
 
 def run_status(options: argparse.Namespace) -> int:
+    from autograder.lms.class_list import unknown_in_course
     from autograder.results.course_page import write_course_page
-    from autograder.results.course_table import (
-        course_csv,
-        in_words,
-        read_course,
-        standings,
-    )
+    from autograder.results.course_table import course_csv
+    from autograder.results.standings import in_words, read_course, standings
 
     classes = read_course(options.course)
     found = standings(options.course, classes)
@@ -118,8 +115,10 @@ def run_status(options: argparse.Namespace) -> int:
         lines.append(f"Wrote {path}")
     if options.page:
         lines.append(f"Wrote {write_course_page(options.course, classes)}")
-    show(options, [asdict(each) for each in found], "\n".join(lines))
-    return DONE
+    unknown = unknown_in_course(options.course)
+    data = [asdict(each) for each in found]
+    show(options, data, "\n".join([*unknown, *lines]))
+    return LOOK if unknown else DONE
 
 
 def add_serve(command: Command) -> None:

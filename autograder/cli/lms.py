@@ -131,6 +131,8 @@ def add_export(command: Command) -> None:
     )
     text = "send the points so far of those who wait for a person, and name them"
     made.add_argument("--partial", action="store_true", help=text)
+    text = "give 0 to who handed nothing in, is not excused, and was due to"
+    made.add_argument("--zeros", action="store_true", help=text)
     made.add_argument(
         "--exporter", metavar="CLASS", help="another exporter of nbgrader's kind"
     )
@@ -144,15 +146,19 @@ def run_export(options: argparse.Namespace) -> int:
     if options.to in TAKE_BACK:
         return run_send_back(options, assignment, path)
     from autograder.results.csv_export import export_csv, export_with_nbgrader
+    from autograder.results.no_shows import no_shows
     from autograder.results.send_back import unsettled
 
+    told: list[str] = []
     if options.to == "nbgrader":
         export_with_nbgrader(options.course, assignment, path, options.exporter)
     else:
-        export_csv(options.course, assignment, path)
+        zeros = no_shows(options.course, assignment) if options.zeros else []
+        export_csv(options.course, assignment, path, zeros)
+        told += [f"Handed nothing in, got 0: {', '.join(zeros)}"] if zeros else []
     problems = unsettled(options.course, assignment)
     data = {"csv": str(path), "problems": problems}
-    show(options, data, "\n".join([*problems, f"Wrote {path}"]))
+    show(options, data, "\n".join([*problems, *told, f"Wrote {path}"]))
     return LOOK if problems else DONE
 
 
@@ -169,10 +175,15 @@ def run_send_back(options: argparse.Namespace, assignment: str, path: Path) -> i
         options.column,
         options.scale,
         options.partial,
+        options.zeros,
     )
     lines = list(sent.problems)
-    if sent.absent:
-        lines.append(f"Handed nothing in, left as they were: {', '.join(sent.absent)}")
+    for what, students in (
+        ("Handed nothing in, left as they were", sent.absent),
+        ("Handed nothing in, got 0", sent.zeros),
+        ("Excused", sent.excused),
+    ):
+        lines += [f"{what}: {', '.join(students)}"] if students else []
     where = ", ".join(map(str, sent.paths))
     lines.append(f"Wrote {sent.written} scores into {where}")
     data = asdict(sent) | {"path": str(path), "paths": [str(p) for p in sent.paths]}

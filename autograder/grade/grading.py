@@ -1,7 +1,7 @@
 """One run over a class, in the parent: what is to be judged, and what stands."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from tqdm import tqdm
@@ -13,7 +13,7 @@ from autograder.course.beside import beside_key
 from autograder.course.folder import Course
 from autograder.course.gradebook import entered
 from autograder.course.settings import settings
-from autograder.course.submitted import arrival
+from autograder.course.submitted import arrival, read_note
 from autograder.grade.recorder import Recorder
 from autograder.grade.workers.task import Task, Workforce, read_result
 from autograder.judge.judge import result_key
@@ -35,7 +35,19 @@ class Grading:
         name = self.exam.assignment
         submission, note = read_submission(self.course, name, student, folder)
         seed = seed_for(self.course, self.exam, student, self.seed)
-        return Task(submission, note, seed, self.limits, self.unsandboxed)
+        limits = self.limits_for(student)
+        return Task(submission, note, seed, limits, self.unsandboxed)
+
+    def limits_for(self, student: str) -> Limits:
+        """The limits with a student's own share of time."""
+        rules = settings(self.course)
+        if not rules.accommodations:
+            return self.limits
+        note = read_note(self.course, self.exam.assignment, student)
+        also = (note.lms_id or "", *note.called) if note else ()
+        factor = rules.accommodation(student, *filter(None, also)).time_factor
+        cell, notebook = self.limits.cell, self.limits.notebook
+        return replace(self.limits, cell=factor * cell, notebook=factor * notebook)
 
     def unchanged(self, students: Iterable[str]) -> dict[str, Result]:
         """The results that stand: same content, tests and seed, and not failed."""
@@ -48,7 +60,7 @@ class Grading:
             if done is None or done.outcome == Outcome.FAILED:
                 continue
             task = self.task(student)
-            if done.ran_out is not None and done.ran_out != asdict(self.limits):
+            if done.ran_out is not None and done.ran_out != asdict(task.limits):
                 continue  # with other limits it may end otherwise
             if done.key == result_key(task.submission, self.exam, task.seed):
                 kept[student] = done
