@@ -1,11 +1,10 @@
 """The commands that talk with an LMS: collect, export and return."""
 
 import argparse
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from autograder.cli.frame import DONE, LOOK, Command, assignment_of, show
+from autograder.cli.frame import DONE, LOOK, Command, asked, assignment_of, show
 from autograder.course.folder import Course
 from autograder.lms.registry import GIVE_BACK, TAKE_BACK
 from autograder.model import CourseError
@@ -93,14 +92,6 @@ def must_know_names(course: Course, assignment: str) -> None:
 
     if unknown := unknown_names(course, assignment):
         raise CourseError(f"{'; '.join(unknown)}.")
-
-
-def asked(question: str) -> bool:
-    """The answer of the person at the terminal; no, where nobody sits there."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return False
-    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def add_export(command: Command) -> None:

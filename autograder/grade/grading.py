@@ -14,6 +14,7 @@ from autograder.course.folder import Course
 from autograder.course.gradebook import entered
 from autograder.course.settings import settings
 from autograder.course.submitted import arrival, read_note
+from autograder.grade.one_task import with_earlier
 from autograder.grade.recorder import Recorder
 from autograder.grade.workers.task import Task, Workforce, read_result
 from autograder.judge.judge import result_key
@@ -29,6 +30,7 @@ class Grading:
     limits: Limits
     seed: int
     unsandboxed: bool = False
+    only: frozenset[str] = frozenset()  # the cells that may get other points, or all
 
     def task(self, student: str, folder: Path | None = None) -> Task:
         """What a student handed in, to be graded; `folder` is that of an attempt."""
@@ -100,10 +102,18 @@ class Grading:
         if students:
             with workforce, bar(len(students), progress) as shown:
                 for task, answer in workforce.results(map(self.task, students)):
-                    result = read_result(task, answer, self.exam)
+                    result = self.merged(read_result(task, answer, self.exam))
                     results[result.student] = recorder.keep(result)
                     shown.update()
         return results
+
+    def merged(self, result: Result) -> Result:
+        """The result as it counts: with the earlier points, where one task is asked."""
+        if not self.only:
+            return result
+        name, student = self.exam.assignment, result.student
+        before = self.course.pending(name, student) or self.course.result(name, student)
+        return with_earlier(result, before, self.only)
 
     def received(self, student: str) -> str | None:
         """The time of a student's submission, from the LMS."""
