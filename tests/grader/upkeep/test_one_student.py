@@ -121,7 +121,7 @@ def test_all_places_are_shown_and_nothing_is_changed(played):
     assert traces(played.course.root) == before
     for line in (
         "ada@example.org (Ada Lovelace, 4711)",
-        "submitted/ada@example.org: 3 files",
+        "submitted/ada@example.org: 2 files",
         "attempts/ada@example.org: ",
         "autograded/ada@example.org: ",
         "feedback/ada@example.org: 1 file",
