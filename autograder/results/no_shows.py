@@ -16,16 +16,38 @@ def absent(course: Course, assignment: str, present: Iterable[str]) -> list[str]
 
     Who has left the course, or is excused, is not missed.
     """
-    away, free = not_present(course, assignment, present)
-    return [student for student in away if student not in free]
+    away, excused = not_present(course, assignment, present)
+    return [student for student in away if student not in excused]
 
 
-def names_of(
-    course: Course, assignment: str, student: str, rows: Mapping[str, Person]
-) -> tuple[str, ...]:
-    """Whatever a student is known by, in the class lists and in the note."""
-    listed = rows[student].called if student in rows else ()
-    return (*listed, *called(course, assignment, student))
+def not_present(
+    course: Course, assignment: str, present: Iterable[str]
+) -> tuple[list[str], list[str]]:
+    """Who is not `present`, the excused among them; and these alone."""
+    rules, rows = settings(course), listed(course, assignment)
+    there = {folded(student) for student in present}
+    away, excused = [], []
+    for student in sorted(set(rows) | gradebook.students(course)):
+        if folded(student) in there:
+            continue
+        names = names_of(course, assignment, student, rows)
+        if rules.has_left(*names):
+            continue
+        away.append(student)
+        if rules.is_excused(assignment, *names):
+            excused.append(student)
+    return away, excused
+
+
+def no_shows(course: Course, assignment: str) -> list[str]:
+    """Who handed nothing in although it was due; nobody, where nobody handed in."""
+    present, rules = course.students(assignment), settings(course)
+    rows = listed(course, assignment)
+    return [
+        student
+        for student in (absent(course, assignment, present) if present else [])
+        if was_due(rules, assignment, *names_of(course, assignment, student, rows))
+    ]
 
 
 def was_due(
@@ -36,31 +58,15 @@ def was_due(
     return due is None or due < (now or datetime.now(UTC))
 
 
-def no_shows(course: Course, assignment: str) -> list[str]:
-    """Who handed nothing in although it was due; nobody, where nobody handed in."""
-    present, rules = course.students(assignment), settings(course)
+def listed(course: Course, assignment: str) -> dict[str, Person]:
+    """The rows of an assignment's class lists by the students' ids."""
     people = class_list.class_list(course, assignment)
-    rows = {person.student: person for person in (people.people if people else [])}
-    return [
-        student
-        for student in (absent(course, assignment, present) if present else [])
-        if was_due(rules, assignment, *names_of(course, assignment, student, rows))
-    ]
+    return {person.student: person for person in (people.people if people else [])}
 
 
-def not_present(
-    course: Course, assignment: str, present: Iterable[str]
-) -> tuple[list[str], list[str]]:
-    """The same with those who are excused, and these alone."""
-    rules, people = settings(course), class_list.class_list(course, assignment)
-    rows = {person.student: person for person in (people.people if people else [])}
-    there = {folded(student) for student in present}
-    away, free = [], []
-    for student in sorted(set(rows) | gradebook.students(course)):
-        names = names_of(course, assignment, student, rows)
-        if folded(student) in there or rules.has_left(*names):
-            continue
-        away.append(student)
-        if rules.is_excused(assignment, *names):
-            free.append(student)
-    return away, free
+def names_of(
+    course: Course, assignment: str, student: str, rows: Mapping[str, Person]
+) -> tuple[str, ...]:
+    """Whatever a student is known by, in the class lists and in the note."""
+    own = rows[student].called if student in rows else ()
+    return (*own, *called(course, assignment, student))

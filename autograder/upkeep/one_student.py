@@ -220,5 +220,6 @@ def naming(who: Identity) -> re.Pattern[bytes]:
     for text in who.searched:
         texts |= {text, json.dumps(text)[1:-1], html.escape(text), quote(text)}
     words = "|".join(sorted(map(re.escape, texts), key=len, reverse=True))
-    whole = rf"(?<![A-Za-z0-9_])(?:{words})(?![A-Za-z0-9_])"
+    # Moodle joins names and numbers by underscores: those end a word too.
+    whole = rf"(?<![A-Za-z0-9])(?:{words})(?![A-Za-z0-9])"
     return re.compile(whole.encode(), re.IGNORECASE)

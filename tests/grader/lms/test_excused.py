@@ -79,14 +79,15 @@ def test_moodle_gets_nothing_for_the_excused_and_a_zero_on_request(played):
 
 
 def test_canvas_has_a_word_for_it(played):
-    played.rules('[excused]\nboris = ["T1"]\nS504 = ["T1"]\n')
+    played.rules('[excused]\nboris = ["T1"]\nS4004 = ["T1"]\n')
     sheet = canvas_sheet((ADA, BORIS, CARLA, DORA, ELI), NAME)
     collect(played, sheet, canvas=True)
-    assert played.run("export", "T1", "--to", "canvas", "-o", "out.csv")[0] == 0
+    status, out, err = played.run("export", "T1", "--to", "canvas", "-o", "out.csv")
+    assert status == 0, out + err
     found = table(played.root / "out.csv", "SIS User ID")
     column = f"{NAME} (777)"
-    assert (found["S502"][column], found["S504"][column]) == ("EX", "EX")
-    assert (found["S501"][column], found["S505"][column]) == ("5", "")
+    assert (found["S4002"][column], found["S4004"][column]) == ("EX", "EX")
+    assert (found["S4001"][column], found["S4005"][column]) == ("5", "")
 
 
 def test_the_plain_file_says_excused_and_gives_a_zero_on_request(played):
