@@ -2,6 +2,7 @@
 
 import html
 import json
+import mmap
 import os
 import re
 import tomllib
@@ -194,11 +195,20 @@ def files_in(root: Path, without: Iterable[Path] = ()) -> Iterator[Path]:
 def names_them(path: Path, who: Identity) -> bool:
     """Whether a file names a student, in its own name or in what it holds."""
     pattern = naming(who)
-    if pattern.search(os.fsencode(path.name)):
-        return True
-    if pattern.search(path.read_bytes()):
+    if pattern.search(os.fsencode(path.name)) or holds(path, pattern):
         return True
     return path.suffix == ".zip" and any(map(pattern.search, inside(path)))
+
+
+def holds(path: Path, pattern: re.Pattern[bytes]) -> bool:
+    """Whether a file, however large, holds what the pattern means."""
+    if not path.stat().st_size:
+        return False
+    with (
+        path.open("rb") as file,
+        mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content,
+    ):
+        return pattern.search(content) is not None
 
 
 def inside(path: Path) -> Iterator[bytes]:
@@ -220,6 +230,8 @@ def naming(who: Identity) -> re.Pattern[bytes]:
     for text in who.searched:
         texts |= {text, json.dumps(text)[1:-1], html.escape(text), quote(text)}
     words = "|".join(sorted(map(re.escape, texts), key=len, reverse=True))
-    # Moodle joins names and numbers by underscores: those end a word too.
-    whole = rf"(?<![A-Za-z0-9])(?:{words})(?![A-Za-z0-9])"
+    # Moodle joins names and numbers by underscores: those end a word too. `ada` is not
+    # named by the address of an `ada.b@example.org`.
+    other = r"[.+-][A-Za-z0-9.+-]*@"
+    whole = rf"(?<![A-Za-z0-9])(?:{words})(?![A-Za-z0-9]|{other})"
     return re.compile(whole.encode(), re.IGNORECASE)

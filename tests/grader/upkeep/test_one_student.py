@@ -15,6 +15,7 @@ from autograder.cli import main
 from autograder.course.folder import alone
 from autograder.upkeep import delete_student
 from autograder.upkeep.course_file import without
+from autograder.upkeep.one_student import Identity, naming
 
 ADA = Student("Ada Lovelace", 4711, "ada@example.org")
 BEN = Student("Ben Bo", 4712, "ben@example.org")
@@ -237,3 +238,23 @@ def test_the_course_file_keeps_what_is_anothers_or_is_left_to_a_person(text, lef
         return
     left = text.split("days = 1\n")[1] if left is None else left
     assert without(text, ["a"]) == left
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("ada", True),
+        ("Ada_4711_file", True),
+        ("ada.html", True),
+        ("by (ADA)", True),
+        ("ada@example.org", True),
+        ("ada.b@example.org", False),
+        ("adam, nevada", False),
+        ("\\u00e9milie", True),
+        ("émilie", True),
+        ("a&lt;b", True),
+    ],
+)
+def test_a_name_is_found_as_files_write_it_and_not_in_a_longer_one(text, named):
+    who = Identity(("ada", "émilie", "a<b"))
+    assert bool(naming(who).search(text.encode())) is named
