@@ -98,7 +98,7 @@ def run_student(options: argparse.Namespace) -> int:
     if not options.yes:
         print("\n".join(told), flush=True)
         if not asked("Delete all of this, for good?"):
-            raise CourseError(f"{name}: nothing was deleted; --yes says so beforehand.")
+            raise CourseError(f"{name}: nothing was deleted: answer y, or say --yes.")
     places, left = delete_student(course, name)
     names = short(course, left)
     ids = ", ".join(places.who.ids)
@@ -117,20 +117,16 @@ def in_words(course: Course, places: "Places") -> list[str]:
     more = ", ".join((*who.names, *who.called))
     lines = [f"{', '.join(who.ids)}{f' ({more})' if more else ''}"]
     for path in places.own:
-        files = (
-            [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
-        )
-        size = sum(each.stat().st_size for each in files) / 1e3
-        count = "1 file" if len(files) == 1 else f"{len(files)} files"
-        lines.append(f"  {path.relative_to(course.root)}: {count}, {size:.0f} kB")
+        below = [path] if path.is_file() else path.rglob("*")
+        sizes = [each.stat().st_size for each in below if each.is_file()]
+        files = f"{counted(len(sizes), 'file')}, {sum(sizes) / 1e3:.0f} kB"
+        lines.append(f"  {path.relative_to(course.root)}: {files}")
+    for held in places.entries.values():
+        counts = (counted(number, name[:-1]) for name, number in vars(held).items())
+        lines.append(f"  gradebook: {', '.join(counts)}")
     lines += [
-        f"  gradebook: {held.submissions} submissions, {held.scores} scores, "
-        f"{held.comments} comments"
-        for held in places.entries.values()
-    ]
-    lines += [
-        f"  {path.relative_to(course.root)}: {'1 row' if n == 1 else f'{n} rows'}"
-        for path, n in places.rows.items()
+        f"  {path.relative_to(course.root)}: {counted(number, 'row')}"
+        for path, number in places.rows.items()
     ]
     lines += [f"  course.toml: {where}" for where in places.settings]
     lines += [
@@ -140,6 +136,11 @@ def in_words(course: Course, places: "Places") -> list[str]:
     if places.elsewhere:
         lines.append(f"  named in, and not theirs: {short(course, places.elsewhere)}")
     return lines
+
+
+def counted(number: int, what: str) -> str:
+    """So many of something."""
+    return f"{number} {what}" if number == 1 else f"{number} {what}s"
 
 
 def short(course: Course, paths: Iterable[Path], most: int = 10) -> str:

@@ -128,7 +128,7 @@ def test_all_places_are_shown_and_nothing_is_changed(played):
         "feedback/ada@example.org: 1 file",
         f"results/{NAME}/ada@example.org.json: 1 file",
         f"personal/{NAME}/ada@example.org: 1 file",
-        "gradebook: 1 submissions, 3 scores, 1 comments",
+        "gradebook: 1 submission, 3 scores, 1 comment",
         f"rosters/{NAME}.csv: 1 row",
         "course.toml: dropped",
         "course.toml: [extensions.T1]",
