@@ -27,6 +27,19 @@ def log_normal_cdf(u: Tensor) -> Tensor:
     return torch.where(u < 0, left, right)
 
 
+def log_mills(u: Tensor) -> Tensor:
+    """Return log(Phi(u) / phi(u)), any shape, with all digits in the lower tail.
+
+    Below -100 it is the asymptotic series, so that derivatives keep their digits too.
+    """
+    series, below, above = u.clamp(max=-100), u.clamp(-100, 0), u.clamp(min=0)
+    r = series.reciprocal().square()
+    far = torch.log1p(-r * (1 - r * (3 - r * (15 - 105 * r)))) - (-series).log()
+    left = (math.sqrt(math.pi / 2) * erfcx(-below / math.sqrt(2))).log()
+    right = torch.log1p(-erfc(above / math.sqrt(2)) / 2) - log_normal_density(above)
+    return torch.where(u < -100, far, torch.where(u < 0, left, right))
+
+
 def normal_score(log_cdf: Tensor, log_rest: Tensor) -> Tensor:
     """Return the z with log Phi(z) = log_cdf and log(1 - Phi(z)) = log_rest.
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from flowbook.codes import VectorQuantizer, nearest_code
-from flowbook.inputs import expect_count, expect_rows
+from flowbook.inputs import expect_count, expect_rows, one_dtype
 from flowbook.likelihoods import DiscretizedLogistic
 from flowbook.training import History, fit
 
@@ -40,7 +40,13 @@ class VQVAE(nn.Module):
         self, count: int, dim: int = 8, halvings: int = 1, hidden: int = 16
     ) -> None:
         super().__init__()
+        halvings = expect_count(halvings, "VQVAE", 1, "halvings")
         self.side, wide = SIDE >> halvings, 2 * hidden
+        if not self.side:
+            raise ValueError(
+                f"VQVAE halves an image of {SIDE} by {SIDE} at most 3 times, got "
+                f"halvings={halvings}."
+            )
         self.likelihood = DiscretizedLogistic()
         self.quantizer = VectorQuantizer(count, dim)
         down = [*_look_around(1, hidden), *_halve(hidden, wide)]
@@ -53,11 +59,14 @@ class VQVAE(nn.Module):
 
     def encode(self, x: Tensor) -> Tensor:
         """Return the map before rounding, (batch, side, side, dim)."""
-        return self.encoder(_as_images(x)).movedim(1, -1)
+        images = _as_images(x)
+        with one_dtype(self, x):
+            return self.encoder(images).movedim(1, -1)
 
     def decode(self, vectors: Tensor) -> Tensor:
         """Return the likelihood's parameters for a map of vectors."""
-        return self.decoder(vectors.movedim(-1, 1)).flatten(1)
+        with one_dtype(self, vectors, "vectors"):
+            return self.decoder(vectors.movedim(-1, 1)).flatten(1)
 
     def codes(self, x: Tensor) -> Tensor:
         """Return the codes of x."""
@@ -112,7 +121,9 @@ class TwoLevelVQVAE(nn.Module):
 
     def encode_top(self, x: Tensor) -> Tensor:
         """Return the upper map before rounding, (batch, 2, 2, dim)."""
-        return self.to_top(self.features(_as_images(x))).movedim(1, -1)
+        images = _as_images(x)
+        with one_dtype(self, x):
+            return self.to_top(self.features(images)).movedim(1, -1)
 
     def spread(self, vectors: Tensor) -> Tensor:
         """Return what the lower level sees of the upper, (batch, 2 * hidden, 4, 4)."""
@@ -120,13 +131,16 @@ class TwoLevelVQVAE(nn.Module):
 
     def encode_bottom(self, x: Tensor, top: Tensor) -> Tensor:
         """Return the lower map before rounding, given the upper map's vectors."""
-        both = torch.cat((self.features(_as_images(x)), self.spread(top)), 1)
+        images = _as_images(x)
+        with one_dtype(self, x):
+            both = torch.cat((self.features(images), self.spread(top)), 1)
         return self.to_bottom(both).movedim(1, -1)
 
     def decode(self, top: Tensor, bottom: Tensor) -> Tensor:
         """Return the likelihood's parameters for the vectors of both maps."""
-        both = torch.cat((bottom.movedim(-1, 1), self.spread(top)), 1)
-        return self.decoder(both).flatten(1)
+        with one_dtype(self, bottom, "bottom"):
+            both = torch.cat((bottom.movedim(-1, 1), self.spread(top)), 1)
+            return self.decoder(both).flatten(1)
 
     def codes(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the codes of both maps, the upper first."""
