@@ -109,7 +109,12 @@ def score_and_log_slope(
     nearest = u.abs().argmin(-1, keepdim=True)
     alone = u.gather(-1, nearest)[..., 0]
     u = u.clamp(-bound, bound)
-    below, above = weights + log_normal_cdf(u), weights + log_normal_cdf(-u)
+    negative, density = u < 0, log_normal_density(u)
+    mills = log_mills(torch.where(negative, u, -u))
+    small = mills + density
+    large = torch.log1p(-small.exp())
+    below = weights + torch.where(negative, small, large)
+    above = weights + torch.where(negative, large, small)
     log_cdf, log_rest = below.logsumexp(-1), above.logsumexp(-1)
     z = normal_score(log_cdf, log_rest)
     # log F' - log phi(z) as one difference has no digits far out: both are squares.
@@ -117,7 +122,8 @@ def score_and_log_slope(
     left = log_cdf < log_rest
     side = left[..., None]
     shares = torch.where(side, below, above).log_softmax(-1)
-    hazards = shares - log_mills(torch.where(side, u, -u)) - log_widths
+    inverse_hazard = torch.where(side == negative, mills, large - density)
+    hazards = shares - inverse_hazard - log_widths
     log_slope = hazards.logsumexp(-1) + log_mills(torch.where(left, z, -z))
     far = alone.abs() >= bound
     slope_alone = -log_widths.expand_as(u).gather(-1, nearest)[..., 0]

@@ -28,16 +28,15 @@ def log_normal_cdf(u: Tensor) -> Tensor:
 
 
 def log_mills(u: Tensor) -> Tensor:
-    """Return log(Phi(u) / phi(u)), any shape, with all digits in the lower tail.
+    """Return log(Phi(u) / phi(u)) for u <= 0, any shape, with all digits.
 
     Below -100 it is the asymptotic series, so that derivatives keep their digits too.
     """
-    series, below, above = u.clamp(max=-100), u.clamp(-100, 0), u.clamp(min=0)
+    # The branch that `where` drops still has a gradient: keep it finite.
+    series, near = u.clamp(max=-100), u.clamp(min=-100)
     r = series.reciprocal().square()
     far = torch.log1p(-r * (1 - r * (3 - r * (15 - 105 * r)))) - (-series).log()
-    left = (math.sqrt(math.pi / 2) * erfcx(-below / math.sqrt(2))).log()
-    right = torch.log1p(-erfc(above / math.sqrt(2)) / 2) - log_normal_density(above)
-    return torch.where(u < -100, far, torch.where(u < 0, left, right))
+    return torch.where(u < -100, far, _mills(near).log())
 
 
 def normal_score(log_cdf: Tensor, log_rest: Tensor) -> Tensor:
