@@ -15,21 +15,22 @@ export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
 export MKL_NUM_THREADS = 1
 
-.PHONY: help demo classes book page zip pdf wheel book-solutions serve notebooks solutions test test-unit test-grading \
-	test-notebooks test-web test-gpu lint format bench lock clean
+.PHONY: help demo classes book page zip pdf public publish-check wheel book-solutions \
+	release serve notebooks solutions test test-unit test-grading test-notebooks test-web test-gpu gpu-notebooks \
+	lint format bench lock clean
 
 help: ## explain the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1@\2/p' $(MAKEFILE_LIST) | column -t -s @
 
 # A .venv of another Python than the one asked for is made anew.
-VERSION = import sys; print("%d.%d" % sys.version_info[:2])
+MINOR = import sys; print("%d.%d" % sys.version_info[:2])
 $(READY): requirements.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "Python 3.11 or newer was expected, and $(PYTHON) is" \
 		"$$($(PYTHON) --version 2>&1). Say which: make PYTHON=python3.12 ..." >&2; exit 1; }
 	@.ci/system ensurepip=python3-venv
-	@if [ -x $(BIN)/python ] && [ "$$($(BIN)/python -c '$(VERSION)')" != \
-		"$$($(PYTHON) -c '$(VERSION)')" ]; then rm -rf .venv; fi
+	@if [ -x $(BIN)/python ] && [ "$$($(BIN)/python -c '$(MINOR)')" != \
+		"$$($(PYTHON) -c '$(MINOR)')" ]; then rm -rf .venv; fi
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing into .venv (about 180 packages; one to three minutes) ..."
 	@$(BIN)/pip install -q --disable-pip-version-check -r requirements.txt
@@ -82,12 +83,22 @@ pdf: book ## the built book on paper, printed by Chromium: _build/flowbook.pdf
 	@.ci/system chromium=chromium
 	@$(BIN)/python -m tools.editions pdf
 
+public: zip pdf ## the pages with both, as a public host shows them: _build/public
+	@$(BIN)/python -m tools.editions public
+
+publish-check: $(READY) ## the host's job files, and the links of a book that has a public home
+	@$(BIN)/pytest -q tests/book/test_publishing.py tests/book/test_small_book.py \
+		tests/book/test_systems.py
+
 book-solutions: book ## the instructor's edition, solutions shown: _build/html-solutions
 	@$(BIN)/python -m tools.editions instructor
 
 wheel: $(READY) ## what students install, to be handed out: _build/wheel/flowbook_course-*.whl
 	@$(BIN)/pip wheel -q --disable-pip-version-check --no-deps -w _build/wheel .
 	@rm -rf build && ls _build/wheel/*.whl
+
+release: $(READY) ## tag the tested tree, build what is handed out: make release VERSION=1.0.0
+	@$(BIN)/python -m tools.release "$(VERSION)"
 
 serve: book ## open the book at http://localhost:8000
 	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html 8000
@@ -104,12 +115,14 @@ _build/solutions/.done: $(SOLUTIONS) $(CODE) | $(READY)
 PHASES := test-notebooks built test-unit graded-and-shown
 test: system lint ## everything, as CI does
 	@mkdir -p _build && : > _build/phases
+	@$(BIN)/python -m tools.release --testing
 	@for phase in $(PHASES); do \
 		start=$$(date +%s); \
 		$(MAKE) --no-print-directory $$phase || exit 1; \
 		printf '%-16s %5d s\n' $$phase $$(($$(date +%s) - start)) >> _build/phases; \
 	done
 	@echo; cat _build/phases
+	@$(BIN)/python -m tools.release --tested
 
 # What takes long is made side by side: each of them leaves a core idle at times.
 .PHONY: built
@@ -155,6 +168,10 @@ test-gpu: ## layers, solutions and solved notebooks with every tensor on CUDA
 		FLOWBOOK_DEVICE=cuda PYTHONPATH=tests/builders $(PYTHON) -m pytest -q \
 			-p notebook_device --nbval-lax --nbval-current-env _build/solutions; \
 	else echo "nbval or jupytext is missing: the solved notebooks were not run"; fi
+
+# A folder with MNIST's four files, an .npz, or DATA=digits to try it.
+gpu-notebooks: $(READY) ## the larger models, on a GPU if there is one: make gpu-notebooks DATA=path
+	@$(BIN)/python -m tools.gpu_notebooks $(if $(DATA),"$(DATA)",)
 
 lint: $(READY) ## ruff over code and notebooks, and notebooks/ in step with its sources
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/python -m tools.notebooks --check

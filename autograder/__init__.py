@@ -12,6 +12,8 @@ The passes, in their order, each with its room:
 7. `results/`   the page on the class: scores, tasks, mistakes
 8. `lms/`       scores and pages as the LMS takes them back; `results/` for the others
 
+Over the years: `upkeep/` backs a course up, restores it, and forgets a student.
+
 What they stand on: `model` (the data of every seam, and the errors), `course/` (the
 folder, its settings, who handed in what and when), `static_analysis/` (what code does
 to names, without running it), `processes`, `archives`. `demo/` makes up a class and

@@ -106,7 +106,7 @@ def our_residual() -> nn.Module:
 
 PAIRS: dict[str, list[tuple[str, Callable[[], nn.Module]]]] = {
     "continuous": [
-        ("ours", lambda: ours([Continuous(2, VelocityField(2, 64), steps=4)])),
+        ("ours", lambda: ours([Continuous(2, VelocityField(2, 64), steps=8)])),
         ("zuko CNF", zuko_continuous),
     ],
     "planar, 32 layers": [

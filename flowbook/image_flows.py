@@ -18,7 +18,7 @@ from flowbook.images import (
     checkerboard_mask,
     squeezed,
 )
-from flowbook.inputs import as_generator, expect_finite
+from flowbook.inputs import as_generator, expect_count, expect_finite
 from flowbook.linear import PLU, ActNorm, Diagonal
 
 SHAPE: Shape = (1, 8, 8)
@@ -65,24 +65,37 @@ def realnvp(
     return Flow(StandardNormal(dim), [*rest, *channels, Squeeze(shape), *board, pixels])
 
 
-def glow(pixels: Layer, shape: Shape = SHAPE, hidden: int = 32, steps: int = 4) -> Flow:
-    """Return a Glow of two scales (Kingma & Dhariwal, 2018).
+def glow(
+    pixels: Layer,
+    shape: Shape = SHAPE,
+    hidden: int = 32,
+    steps: int = 4,
+    scales: int = 2,
+) -> Flow:
+    """Return a Glow of two scales or more (Kingma & Dhariwal, 2018).
 
     A step is activation normalisation, an invertible 1×1 convolution by its PLU
     factors and a coupling of the channels' halves, in the normalising order. Squeeze
-    comes first, because a grey image has one channel. After the first scale half of
-    the channels are done; what is left gets a squeeze and steps of its own.
+    comes first, because a grey image has one channel. After each scale but the last
+    half of the channels are done; what is left gets a squeeze and steps of its own.
     """
     dim = shape[0] * shape[1] * shape[2]
-    first = squeezed(shape)
-    half = (first[0] // 2, *first[1:])
-    second = squeezed(half)
-    outer = list(_steps(first, hidden, steps))
-    inner = [*_steps(second, hidden, steps), Squeeze(half)]
+    layers = _scales(shape, hidden, steps, expect_count(scales, "glow", 1, "scales"))
+    parts = [layer if layer.dim == dim else OnPart(layer, dim) for layer in layers]
+    return Flow(StandardNormal(dim), [*parts, pixels])
+
+
+def _scales(shape: Shape, hidden: int, steps: int, scales: int) -> list[Layer]:
+    # From the base on; layers of the later scales are for the first entries alone.
+    small = squeezed(shape)
+    own = [*_steps(small, hidden, steps), Squeeze(shape)]
+    if scales == 1:
+        return own
+    half = (small[0] // 2, *small[1:])
+    rest = _scales(half, hidden, steps, scales - 1)
     # The half that is done is shifted and scaled as the other half says: its prior.
-    prior = ConvCoupling(channel_mask(first, 0), first, hidden)
-    parts = [OnPart(layer, dim) for layer in inner]
-    return Flow(StandardNormal(dim), [*parts, prior, *outer, Squeeze(shape), pixels])
+    prior = ConvCoupling(channel_mask(small, 0), small, hidden)
+    return [*rest, prior, *own]
 
 
 def _steps(shape: Shape, hidden: int, steps: int) -> Iterator[Layer]:

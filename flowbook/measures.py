@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
 
 from flowbook.adversarial import wasserstein
 from flowbook.flow import Flow
@@ -133,6 +134,16 @@ def stored_bytes(call: Callable[[], Any], model: nn.Module) -> int:
     total = sum(t.untyped_storage().nbytes() for t in kept.values())
     del result
     return total
+
+
+def multiplications(call: Callable[[], Any]) -> int:
+    """Return the multiplications in the matrix products and convolutions of a call.
+
+    Elementwise operations, which a network has few of, are left out.
+    """
+    with FlopCounterMode(display=False) as counter:
+        call()
+    return counter.get_total_flops() // 2  # it counts each addition as well
 
 
 def recomputed_bytes(flow: Flow, x: Tensor) -> int:

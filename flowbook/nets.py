@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from itertools import pairwise
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 
 def mlp(
@@ -38,3 +39,23 @@ def mlp(
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
     return nn.Sequential(*modules, last)
+
+
+class InBfloat16(nn.Module):
+    """A network computed with numbers of 16 bits; what comes in and out keeps its own.
+
+    Made for the conditioner of a coupling layer, or for an encoder: the layer's own
+    sums and its log|det| stay in float32, and so the likelihood is exactly that of the
+    layer whose network rounds. Its weights stay in float32, for the optimiser.
+
+    Shapes: those of the network.
+    """
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the network's value in the dtype of x."""
+        with torch.autocast(x.device.type, torch.bfloat16):
+            return self.network(x).to(x.dtype)

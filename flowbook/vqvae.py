@@ -1,4 +1,4 @@
-"""Autoencoders with codes for the 8×8 digits: one map of codes, and two levels."""
+"""Autoencoders with codes for grey images: one map of codes, and two levels."""
 
 from collections.abc import Callable
 
@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from flowbook.codes import VectorQuantizer, nearest_code
+from flowbook.digits import LEVELS
 from flowbook.inputs import expect_count, expect_rows, one_dtype
 from flowbook.likelihoods import DiscretizedLogistic
 from flowbook.training import History, fit
@@ -28,26 +29,33 @@ def _look_around(inputs: int, outputs: int) -> list[nn.Module]:
 class VQVAE(nn.Module):
     """An autoencoder whose latent is a map of codes (van den Oord et al., 2017).
 
-    The encoder halves the image `halvings` times, so that the map is 4×4 or 2×2; every
-    place takes its nearest code; the decoder doubles the map back and gives the
-    parameters of a discretised logistic.
+    The encoder halves the image `halvings` times, so that of 8×8 pixels a map of 4×4
+    or 2×2 is left; every place takes its nearest code; the decoder doubles the map back
+    and gives the parameters of a discretised logistic. Images have `pixels` rows and
+    columns, and whole numbers below `levels`: by default they are the digits.
 
-    Shapes: x (batch, 64), levels 0..16; codes (batch, side, side); parameters
-    (batch, 128).
+    Shapes: x (batch, pixels²); codes (batch, side, side); parameters
+    (batch, 2 pixels²).
     """
 
     def __init__(
-        self, count: int, dim: int = 8, halvings: int = 1, hidden: int = 16
+        self,
+        count: int,
+        dim: int = 8,
+        halvings: int = 1,
+        hidden: int = 16,
+        pixels: int = SIDE,
+        levels: int = LEVELS,
     ) -> None:
         super().__init__()
         halvings = expect_count(halvings, "VQVAE", 1, "halvings")
-        self.side, wide = SIDE >> halvings, 2 * hidden
-        if not self.side:
+        if pixels % 2**halvings:
             raise ValueError(
-                f"VQVAE halves an image of {SIDE} by {SIDE} at most 3 times, got "
-                f"halvings={halvings}."
+                f"VQVAE halves images {halvings} times: it expects a multiple of "
+                f"{2**halvings} for pixels, got {pixels}."
             )
-        self.likelihood = DiscretizedLogistic()
+        self.pixels, self.side, wide = pixels, pixels >> halvings, 2 * hidden
+        self.likelihood = DiscretizedLogistic(levels)
         self.quantizer = VectorQuantizer(count, dim)
         down = [*_look_around(1, hidden), *_halve(hidden, wide)]
         up = [*_double(wide, hidden), nn.Conv2d(hidden, 2, 3, padding=1)]
@@ -59,7 +67,7 @@ class VQVAE(nn.Module):
 
     def encode(self, x: Tensor) -> Tensor:
         """Return the map before rounding, (batch, side, side, dim)."""
-        images = _as_images(x)
+        images = _as_images(x, self.pixels, self.likelihood.levels)
         with one_dtype(self, x):
             return self.encoder(images).movedim(1, -1)
 
@@ -197,6 +205,7 @@ def _restarting(steps: int, every: int) -> Callable[[nn.Module, Tensor], Tensor]
     return loss
 
 
-def _as_images(x: Tensor) -> Tensor:
-    expect_rows(x, SIDE * SIDE, "VQVAE")
-    return (x.view(-1, 1, SIDE, SIDE) - 8) / 8
+def _as_images(x: Tensor, pixels: int = SIDE, levels: int = LEVELS) -> Tensor:
+    expect_rows(x, pixels**2, "VQVAE")
+    middle = (levels - 1) / 2
+    return (x.view(-1, 1, pixels, pixels) - middle) / middle

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from autograder.assignment.cells import handed_out_mark, nbgrader_of
 from autograder.assignment.exam import Exam, exam_from_bytes, read_exam
+from autograder.assignment.files import beside
 from autograder.course.folder import Course, write_whole
 
 MAKERS = ("nbgrader", "nbconvert", "nbformat", "jupytext")
@@ -72,11 +73,13 @@ def marks_path(course: Course, assignment: str) -> Path:
 
 
 def fingerprint(source: Path) -> str:
-    """The sha256 of the source, of this package, and of the versions it builds on."""
+    """The sha256 of the source, its files, this package, and what it builds on."""
     digest = hashlib.sha256()
     makers = sorted(Path(__file__).parent.glob("*.py"))  # this room: it reads exams
     for path in [source, *makers]:
         if path.exists():
             digest.update(hashlib.sha256(path.read_bytes()).digest())
+    for name, content in beside(source).items():
+        digest.update(hashlib.sha256(name.encode("utf-8") + b"\0" + content).digest())
     digest.update(" ".join(map(version, MAKERS)).encode("utf-8"))
     return digest.hexdigest()

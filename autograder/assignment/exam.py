@@ -8,7 +8,7 @@ import json
 import logging
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from autograder.assignment.cells import (
     nbgrader_of,
     points,
 )
+from autograder.assignment.files import beside, packed
 from autograder.model import CourseError
 
 KERNELSPEC = {
@@ -42,23 +43,27 @@ class Exam:
     `release` is the handed-out notebook as JSON text. `tests` holds, for each test
     cell, its full source: the visible checks and the hidden ones. `handed_out` are the
     marks of the cells of earlier releases: a submission may begin from one of them.
+    `files` are handed out beside the notebook: path → content in base64.
     """
 
     assignment: str
     release: str
     tests: Mapping[str, str]
     handed_out: Collection[str] = frozenset()
+    files: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
-        """The sha256 of the cells and the tests, in hex."""
-        text = json.dumps([self.assignment, self.release, sorted(self.tests.items())])
+        """The sha256 of the cells, the tests and the files, in hex."""
+        parts = [self.assignment, self.release, sorted(self.tests.items())]
+        text = json.dumps([*parts, self.files] if self.files else parts)
         return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
     def to_bytes(self) -> bytes:
         """The exam as JSON; `exam_from_bytes` gives back an equal one."""
         plain = {each.name: getattr(self, each.name) for each in fields(self)}
         plain |= {"tests": dict(self.tests), "handed_out": sorted(self.handed_out)}
+        plain |= {"files": dict(self.files)}
         return json.dumps(plain).encode("utf-8")
 
     @cached_property
@@ -268,7 +273,8 @@ def read_exam(source: Path, assignment: str | None = None) -> Exam:
     for name, text in tests.items():
         parse_test(source, name, text)
     text = json.dumps(released, sort_keys=True)  # the same from .md and from .ipynb
-    return Exam(assignment or source.stem, text, tests)
+    files = packed(beside(source))
+    return Exam(assignment or source.stem, text, tests, files=files)
 
 
 def parse_test(source: Path, name: str, text: str) -> None:

@@ -23,6 +23,7 @@ from typing import Any
 
 from autograder.assignment.cells import grade_id, is_seed_cell, seeded
 from autograder.assignment.exam import Exam
+from autograder.assignment.files import unpacked, write_files
 from autograder.course.folder import Course, write_whole
 from autograder.model import CourseError
 
@@ -86,6 +87,7 @@ def release_to_each(course: Course, exam: Exam, students: Iterable[str]) -> list
     for student in students:
         folder = course.root / "personal" / exam.assignment / student
         paths.append(folder / f"{exam.assignment}.ipynb")
+        write_files(unpacked(exam.files), folder)
         number = number_of(course, exam, student)
         write_whole(paths[-1], with_number(released, number).encode("utf-8"))
     return paths

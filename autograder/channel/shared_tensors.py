@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor, equal, nn  # equal: a student may replace torch.equal
 
 from autograder.channel.codec import Node, Packer, is_plain
 from autograder.channel.frames import ProtocolError
@@ -45,7 +45,7 @@ class Twin:
         old, new = self.value, Tensor.detach(tensor)
         if old is None or old.dtype != new.dtype or old.device != new.device:
             return True
-        return not torch.equal(old, new)
+        return not equal(old, new)
 
     def changed(self) -> bool:
         """Whether the other side has not heard of the tensor as it is now."""

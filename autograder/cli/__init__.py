@@ -12,13 +12,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from autograder.cli import grading, lms, making
+from autograder.cli import grading, lms, making, upkeep
 from autograder.cli.frame import COULD_NOT
 from autograder.course.folder import Course
 from autograder.course.trouble import of_the_machine
 from autograder.model import CourseError
 from autograder.processes import import_less
 
+# Commands that take no assignment.
+OF_THE_COURSE = ("doctor", "serve", "status", "backup", "restore", "student")
 AGAIN = "what was finished is kept; the same command continues"
 
 
@@ -95,7 +97,7 @@ def parser() -> argparse.ArgumentParser:
             help="the gradebook's server, such as postgresql://user@host/name; kept by "
             "`release` in nbgrader_config.py (default: a file in the course folder)",
         )
-        if name not in ("doctor", "serve", "status"):
+        if name not in OF_THE_COURSE:
             made.add_argument("assignment", help="A1, a1, or its full name")
         return made
 
@@ -109,5 +111,8 @@ def parser() -> argparse.ArgumentParser:
     making.add_demo_class(command)
     grading.add_status(command)
     grading.add_serve(command)
+    upkeep.add_backup(command)
+    upkeep.add_restore(command)
+    upkeep.add_student(command)
     grading.add_doctor(command)
     return top

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,14 @@ def show(options: argparse.Namespace, data: Any, text: str) -> None:
     """Print for a machine or for a person."""
     text = json.dumps(data, indent=1) if options.json else text
     print(text.encode(errors="replace").decode())
+
+
+def asked(question: str) -> bool:
+    """The answer of the person at the terminal; no, where nobody sits there."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def add_solutions(made: argparse.ArgumentParser) -> None:

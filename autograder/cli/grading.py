@@ -29,6 +29,8 @@ def add_grade(command: Command) -> None:
     made.add_argument(
         "--student", action="append", default=[], metavar="ID", help="only this one"
     )
+    text = "only this task again, such as square-test or 1.2: all other points stay"
+    made.add_argument("--task", metavar="NAME", help=text)
     made.add_argument("--force", action="store_true", help="grade everything again")
     made.add_argument("--seed", type=int, default=0)
     text = "run students' code with your own rights: it can read and change all you can"
@@ -41,9 +43,11 @@ def add_grade(command: Command) -> None:
 def run_grade(options: argparse.Namespace) -> int:
     from autograder.course.late import never_late
     from autograder.grade.grade import grade_class
+    from autograder.grade.one_task import changes, points_now
     from autograder.grade.recorder import patiently
     from autograder.lms.class_list import unknown_names
 
+    before = points_now(options.course, assignment_of(options)) if options.task else {}
     graded = grade_class(
         options.assignment,
         options.course,
@@ -55,12 +59,14 @@ def run_grade(options: argparse.Namespace) -> int:
         seed=options.seed,
         unsandboxed=options.no_sandbox,
         progress=not options.json,
+        task=options.task,
     )
     assignment, students = graded[0].assignment, {each.student for each in graded}
+    told = changes(options.task, before, graded) if options.task else []
     del graded  # the notebooks of a whole class
     rows = patiently(lambda: summary(options.course, assignment, students))
     unknown = unknown_names(options.course, assignment)
-    told = [*unknown, *never_late(options.course, assignment)]
+    told += [*unknown, *never_late(options.course, assignment)]
     show(options, rows, "\n".join([*told, table(options.course, rows)]))
     return LOOK if unknown or any(row["look"] for row in rows) else DONE
 
@@ -102,13 +108,10 @@ def add_status(command: Command) -> None:
 
 
 def run_status(options: argparse.Namespace) -> int:
+    from autograder.lms.class_list import unknown_in_course
     from autograder.results.course_page import write_course_page
-    from autograder.results.course_table import (
-        course_csv,
-        in_words,
-        read_course,
-        standings,
-    )
+    from autograder.results.course_table import course_csv
+    from autograder.results.standings import in_words, read_course, standings
 
     classes = read_course(options.course)
     found = standings(options.course, classes)
@@ -118,8 +121,10 @@ def run_status(options: argparse.Namespace) -> int:
         lines.append(f"Wrote {path}")
     if options.page:
         lines.append(f"Wrote {write_course_page(options.course, classes)}")
-    show(options, [asdict(each) for each in found], "\n".join(lines))
-    return DONE
+    unknown = unknown_in_course(options.course)
+    data = [asdict(each) for each in found]
+    show(options, data, "\n".join([*unknown, *lines]))
+    return LOOK if unknown else DONE
 
 
 def add_serve(command: Command) -> None:

@@ -1,11 +1,10 @@
 """The commands that talk with an LMS: collect, export and return."""
 
 import argparse
-import sys
 from dataclasses import asdict
 from pathlib import Path
 
-from autograder.cli.frame import DONE, LOOK, Command, assignment_of, show
+from autograder.cli.frame import DONE, LOOK, Command, asked, assignment_of, show
 from autograder.course.folder import Course
 from autograder.lms.registry import GIVE_BACK, TAKE_BACK
 from autograder.model import CourseError
@@ -95,14 +94,6 @@ def must_know_names(course: Course, assignment: str) -> None:
         raise CourseError(f"{'; '.join(unknown)}.")
 
 
-def asked(question: str) -> bool:
-    """The answer of the person at the terminal; no, where nobody sits there."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return False
-    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
-
-
 def add_export(command: Command) -> None:
     """export ASSIGNMENT"""
     what = "Write the scores as the file that an LMS imports, or as a plain CSV file."
@@ -131,6 +122,8 @@ def add_export(command: Command) -> None:
     )
     text = "send the points so far of those who wait for a person, and name them"
     made.add_argument("--partial", action="store_true", help=text)
+    text = "give 0 to who handed nothing in, is not excused, and was due to"
+    made.add_argument("--zeros", action="store_true", help=text)
     made.add_argument(
         "--exporter", metavar="CLASS", help="another exporter of nbgrader's kind"
     )
@@ -144,15 +137,19 @@ def run_export(options: argparse.Namespace) -> int:
     if options.to in TAKE_BACK:
         return run_send_back(options, assignment, path)
     from autograder.results.csv_export import export_csv, export_with_nbgrader
+    from autograder.results.no_shows import no_shows
     from autograder.results.send_back import unsettled
 
+    told: list[str] = []
     if options.to == "nbgrader":
         export_with_nbgrader(options.course, assignment, path, options.exporter)
     else:
-        export_csv(options.course, assignment, path)
+        zeros = no_shows(options.course, assignment) if options.zeros else []
+        export_csv(options.course, assignment, path, zeros)
+        told += [f"Handed nothing in, got 0: {', '.join(zeros)}"] if zeros else []
     problems = unsettled(options.course, assignment)
     data = {"csv": str(path), "problems": problems}
-    show(options, data, "\n".join([*problems, f"Wrote {path}"]))
+    show(options, data, "\n".join([*problems, *told, f"Wrote {path}"]))
     return LOOK if problems else DONE
 
 
@@ -169,10 +166,15 @@ def run_send_back(options: argparse.Namespace, assignment: str, path: Path) -> i
         options.column,
         options.scale,
         options.partial,
+        options.zeros,
     )
     lines = list(sent.problems)
-    if sent.absent:
-        lines.append(f"Handed nothing in, left as they were: {', '.join(sent.absent)}")
+    for what, students in (
+        ("Handed nothing in, left as they were", sent.absent),
+        ("Handed nothing in, got 0", sent.zeros),
+        ("Excused", sent.excused),
+    ):
+        lines += [f"{what}: {', '.join(students)}"] if students else []
     where = ", ".join(map(str, sent.paths))
     lines.append(f"Wrote {sent.written} scores into {where}")
     data = asdict(sent) | {"path": str(path), "paths": [str(p) for p in sent.paths]}

@@ -2,7 +2,9 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
+from autograder.assignment.files import beside
 from autograder.cli.frame import (
     DONE,
     LOOK,
@@ -39,7 +41,11 @@ def run_release(options: argparse.Namespace) -> int:
     path = release_assignment(
         options.course, options.assignment, options.solutions, limits_of(options)
     )
-    made, text = {"release": str(path)}, f"Released: {path}"
+    made: dict[str, Any] = {"release": str(path)}
+    text = f"Released: {path}"
+    if files := list(beside(options.course.source(path.stem))):
+        made["files"] = files
+        text += f"\nWith it: {', '.join(files)}"
     if options.roster is not None:
         paths = release_to_each(options.course, path.stem, options.roster)
         made["personal"] = [str(each) for each in paths]

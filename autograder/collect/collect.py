@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from autograder.archives import Found, printable
+from autograder.assignment.files import beside as handed_out_files
 from autograder.collect.choose_file import Picked, Reader, pick
 from autograder.collect.downloads import tops_of
 from autograder.collect.keep_beside import beside
@@ -129,6 +130,11 @@ class Collector:
 
     def __post_init__(self) -> None:
         self.taken: set[str] = set()
+        source = self.course.source(self.assignment)
+        self.handed_out = {
+            PurePosixPath(name).name: content
+            for name, content in handed_out_files(source).items()
+        }
 
     def collect(self, handed: Handed) -> list[Collected]:
         """Copy what one student, or one team, handed in."""
@@ -188,7 +194,8 @@ class Collector:
         if person is not None and person.draft:
             return Collected(student, None, DRAFT)
         picked, problem = self.picked(handed)
-        files, contents = beside(picked.others, picked.blank)
+        others = [file for file in picked.others if not self.is_handed_out(file)]
+        files, contents = beside(others, picked.blank)
         when, unclear = self.received(student, person, handed)
         problems = [each for each in (problem, unknown) if each]
         note = Note(
@@ -210,6 +217,16 @@ class Collector:
         looks = [*problems, unclear, old, self.extended(student, person)]
         remark = "; ".join(filter(None, looks)) or None
         return Collected(student, note.filename, remark, when, handed.late, files)
+
+    def is_handed_out(self, found: Found) -> bool:
+        """Whether this is a file of the assignment, as every student got it."""
+        same = self.handed_out.get(found.name)
+        if same is None:
+            return False
+        try:
+            return found.read(len(same) + 1) == same
+        except (OSError, ValueError):
+            return False
 
     def keep(
         self, student: str, note: Note, content: bytes, others: Mapping[str, bytes]

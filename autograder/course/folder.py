@@ -245,8 +245,8 @@ def database_open(url: str) -> Iterator[None]:
 
 
 @contextmanager
-def alone(course: Course, assignment: str) -> Iterator[None]:
-    """Collect or grade in this course alone.
+def alone(course: Course, assignment: str = "*") -> Iterator[None]:
+    """Work in this course alone, on one assignment or on all of them.
 
     First what a killed run left half-written is removed. The lock ends with its
     process, however that ends. Raises CourseError when another run holds it.
@@ -280,14 +280,17 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 @contextmanager
-def whole_file(path: Path) -> Iterator[IO[bytes]]:
-    """A file to write into that takes its place when all is written, and not before."""
+def whole_file(path: Path, mode: int = 0o644) -> Iterator[IO[bytes]]:
+    """A file to write into that takes its place when all is written, and not before.
+
+    `mode` are the rights that it has then; until then only its owner may read it.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as file:
             yield file
-        os.chmod(temporary, 0o644)
+        os.chmod(temporary, mode)
         os.replace(temporary, path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)

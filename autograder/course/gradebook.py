@@ -47,6 +47,27 @@ COMMENTS = """
     JOIN assignment ON assignment.id = submitted_assignment.assignment_id
     WHERE assignment.name = :assignment
 """
+# What a student has in the gradebook: submissions, scores, and people's comments.
+ENTRIES = """
+    SELECT count(DISTINCT submitted_assignment.id), count(DISTINCT grade.id),
+        count(DISTINCT comment.id)
+    FROM submitted_assignment
+    LEFT JOIN submitted_notebook
+        ON submitted_notebook.assignment_id = submitted_assignment.id
+    LEFT JOIN grade ON grade.notebook_id = submitted_notebook.id
+    LEFT JOIN comment ON comment.notebook_id = submitted_notebook.id
+        AND comment.manual_comment <> ''
+    WHERE submitted_assignment.student_id = :student
+"""
+
+
+@dataclass(frozen=True)
+class Entries:
+    """How much the gradebook holds of one student."""
+
+    submissions: int
+    scores: int
+    comments: int
 
 
 @dataclass(frozen=True)
@@ -76,6 +97,12 @@ def students(course: Course) -> set[str]:
     return {student for (student,) in _rows(course, "SELECT id FROM student")}
 
 
+def entries(course: Course, student: str) -> Entries:
+    """How much the gradebook holds of one student, by the id."""
+    (found,) = _rows(course, ENTRIES, student=student)
+    return Entries(*found)
+
+
 def recorded(course: Course, assignment: str) -> dict[tuple[str, str], Recorded]:
     """By (student, cell), the scores of an assignment, and people's comments."""
     return {
@@ -95,14 +122,17 @@ def comments(course: Course, assignment: str) -> dict[tuple[str, str], str]:
     }
 
 
-def _rows(course: Course, query: str, assignment: str = "") -> list[tuple]:
+def _rows(
+    course: Course, query: str, assignment: str = "", student: str = ""
+) -> list[tuple]:
     """The rows of a query; none when there is no gradebook yet."""
     from sqlalchemy import text
 
     with _connection(course) as connection:
         if connection is None:
             return []
-        bound = {"assignment": assignment} if ":assignment" in query else {}
+        given = {"assignment": assignment, "student": student}
+        bound = {name: value for name, value in given.items() if f":{name}" in query}
         return [tuple(row) for row in connection.execute(text(query), bound)]
 
 

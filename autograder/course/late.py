@@ -129,11 +129,15 @@ def delay(
 ) -> tuple[int, bool, str | None]:
     """The days by which one student was late, and whether they are a guess.
 
-    The third is why the time cannot be read, where there is a date to compare it with.
+    Who is excused is never late. The third is why the time cannot be read, where there
+    is a date to compare it with.
     """
     came, note = arrival(folder, rules.zone), note_in(folder)
     also = (note.lms_id or "", *note.called) if note else ()
-    due = rules.due_for(assignment, student, *filter(None, also))
+    called = (student, *filter(None, also))
+    if rules.is_excused(assignment, *called):
+        return 0, False, None
+    due = rules.due_for(assignment, *called)
     if due is not None and came.time is not None:
         seconds = (came.time - due).total_seconds()
         return begun_days(seconds, rules.late), False, None

@@ -20,6 +20,12 @@ It need not be there, and neither need any line of it:
     [extensions.A1]
     "ada@example.org" = 2             # days added to the due date
 
+    [excused]
+    "ben@example.org" = ["A1"]        # what counts neither as zero nor as missing
+
+    [accommodations]                  # for all assignments
+    "eve@example.org" = {days = 2, time_factor = 1.5}    # of a notebook's time limits
+
     [total]
     drop_lowest = 1       # so many of the lowest results of a student are left out
     missing = "zero"      # what was due and not handed in; or "nothing" (default)
@@ -32,18 +38,29 @@ It need not be there, and neither need any line of it:
 import math
 import tomllib
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
-from zoneinfo import ZoneInfo
 
+from autograder.course.checked_values import (
+    due_date,
+    number,
+    one_of,
+    only,
+    table,
+    whole,
+    zone_of,
+)
 from autograder.course.folder import Course, meant
 from autograder.model import CourseError
 
 NAME = "course.toml"
 ATTEMPTS = ("last", "best", "first")
 MISSING = ("nothing", "zero")
+MOST_FACTOR = 20.0
+TABLES = ("timezone", "attempts", "dropped", "due", "late", "extensions", "total")
+TABLES += ("excused", "accommodations")
 
 
 @dataclass(frozen=True)
@@ -70,8 +87,16 @@ class TotalRule:
 
 
 @dataclass(frozen=True)
+class Accommodation:
+    """What one student has in every assignment: more days, and longer time limits."""
+
+    days: float = 0.0
+    time_factor: float = 1.0
+
+
+@dataclass(frozen=True)
 class Settings:
-    """What the course file says. Due dates are by the assignments' full names."""
+    """What the course file says, by the assignments' full names and students' ids."""
 
     zone: tzinfo = UTC
     due: Mapping[str, datetime] = field(default_factory=dict)
@@ -80,6 +105,8 @@ class Settings:
     attempts: str = "last"
     dropped: frozenset[str] = frozenset()
     total: TotalRule = TotalRule()
+    excused: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    accommodations: Mapping[str, Accommodation] = field(default_factory=dict)
 
     def due_for(self, assignment: str, *called: str) -> datetime | None:
         """When one student's work is due; None without a due date.
@@ -93,11 +120,28 @@ class Settings:
             for name, days in self.extensions.get(assignment, {}).items()
         }
         days = max((extensions.get(folded(name), 0.0) for name in called), default=0.0)
+        days += self.accommodation(*called).days
         return due and due + timedelta(days=days)
+
+    def is_excused(self, assignment: str, *called: str) -> bool:
+        """Whether an assignment does not count for a student who is called so."""
+        names = map(folded, self.excused.get(assignment, ()))
+        return not set(names).isdisjoint(map(folded, called))
+
+    def accommodation(self, *called: str) -> Accommodation:
+        """What a student who is called so has in every assignment."""
+        if not self.accommodations:
+            return NO_ACCOMMODATION
+        known = {folded(name): each for name, each in self.accommodations.items()}
+        found = (known.get(folded(name)) for name in called)
+        return next(filter(None, found), NO_ACCOMMODATION)
 
     def has_left(self, *called: str) -> bool:
         """Whether a student who is called so has left the course."""
         return not self.dropped.isdisjoint(map(folded, called))
+
+
+NO_ACCOMMODATION = Accommodation()
 
 
 def folded(name: str) -> str:
@@ -118,8 +162,7 @@ def settings(course: Course) -> Settings:
 
 def understood(found: Mapping[str, Any], course: Course) -> Settings:
     """The settings in a parsed file; ValueError says what was expected."""
-    known = ("timezone", "attempts", "dropped", "due", "late", "extensions", "total")
-    only(found, "course.toml", known)
+    only(found, "course.toml", TABLES)
     zone = zone_of(found.get("timezone", "UTC"))
     due = {
         full: due_date(name, table(found, "due")[name], zone)
@@ -128,22 +171,17 @@ def understood(found: Mapping[str, Any], course: Course) -> Settings:
     extensions = {
         full: {
             student: number(f"extensions.{name}.{student}", days, 366.0)
-            for student, days in one_line_each(table(found, "extensions"), name)
+            for student, days in one_line_each(
+                table(table(found, "extensions"), name), f"extensions.{name}"
+            )
         }
         for full, name in by_assignment(found, "extensions", course).items()
     }
     attempts = one_of("attempts", found.get("attempts", "last"), ATTEMPTS)
     policy = late_policy(table(found, "late"))
     total = total_rule(table(found, "total"), course)
-    return Settings(zone, due, policy, extensions, attempts, left(found), total)
-
-
-def one_of(name: str, value: object, words: Sequence[str]) -> str:
-    """One of a few words."""
-    if value not in words:
-        wanted = ", ".join(f"“{each}”" for each in words)
-        raise ValueError(f"{name}: one of {wanted} was expected, not {value!r}")
-    return value
+    more = excused(found, course), accommodations(found)
+    return Settings(zone, due, policy, extensions, attempts, left(found), total, *more)
 
 
 def total_rule(found: Mapping[str, Any], course: Course) -> TotalRule:
@@ -170,15 +208,47 @@ def left(found: Mapping[str, Any]) -> frozenset[str]:
     return frozenset(map(folded, names))
 
 
-def one_line_each(tables: Mapping[str, Any], name: str) -> list[tuple[str, object]]:
+def one_line_each(found: Mapping[str, Any], where: str) -> list[tuple[str, Any]]:
     """The lines of a table of students; ValueError when two mean the same one."""
     seen: dict[str, str] = {}
-    for student in table(tables, name):
+    for student in found:
         if (first := seen.setdefault(folded(student), student)) != student:
             raise ValueError(
-                f"extensions.{name} has “{first}” and “{student}”: that is one student"
+                f"{where} has “{first}” and “{student}”: that is one student"
             )
-    return list(table(tables, name).items())
+    return list(found.items())
+
+
+def excused(found: Mapping[str, Any], course: Course) -> dict[str, tuple[str, ...]]:
+    """The [excused] table: the students by the assignments' full names."""
+    students: dict[str, list[str]] = {}
+    for student, names in one_line_each(table(found, "excused"), "excused"):
+        if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
+            raise ValueError(
+                f"excused.{student}: a list of assignments was expected, not {names!r}"
+            )
+        where = f"excused.{student}"
+        for full in by_assignment({where: dict.fromkeys(names)}, where, course):
+            students.setdefault(full, []).append(student)
+    return {full: tuple(names) for full, names in students.items()}
+
+
+def accommodations(found: Mapping[str, Any]) -> dict[str, Accommodation]:
+    """The [accommodations] table, by student."""
+    given = {}
+    lines = one_line_each(table(found, "accommodations"), "accommodations")
+    for student, _ in lines:
+        where = f"accommodations.{student}"
+        own = table({where: found["accommodations"][student]}, where)
+        only(own, f"[{where}]", ("days", "time_factor"))
+        days = number(f"{where}.days", own.get("days", 0.0), 366.0)
+        factor = number(f"{where}.time_factor", own.get("time_factor", 1), MOST_FACTOR)
+        if factor < 1:
+            raise ValueError(
+                f"{where}.time_factor: 1 or more was expected, not {factor:g}"
+            )
+        given[student] = Accommodation(days, factor)
+    return given
 
 
 def late_policy(found: Mapping[str, Any]) -> LatePolicy:
@@ -193,61 +263,6 @@ def late_policy(found: Mapping[str, Any]) -> LatePolicy:
     if "free_days" in values:
         values["free_days"] = whole("late.free_days", values["free_days"])
     return LatePolicy(**values)
-
-
-def only(found: Mapping[str, Any], where: str, names: Any) -> None:
-    """Refuse a name that means nothing: it is a slip, and it would go unseen."""
-    if unknown := sorted(set(found) - set(names)):
-        raise ValueError(
-            f"{where} has “{unknown[0]}”; known are {', '.join(sorted(names))}"
-        )
-
-
-def table(found: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    """A table of the file; empty when it is not there."""
-    value = found.get(name, {})
-    if not isinstance(value, Mapping):
-        raise ValueError(f"[{name}] must be a table, not {value!r}")
-    return value
-
-
-def number(name: str, value: object, most: float) -> float:
-    """A number from 0 to `most`."""
-    good = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not (good and 0 <= value <= most):
-        raise ValueError(
-            f"{name}: a number from 0 to {most:g} was expected, not {value!r}"
-        )
-    return float(value)
-
-
-def whole(name: str, value: object) -> int:
-    """A whole number from 0 to 366."""
-    if number(name, value, 366.0) % 1:
-        raise ValueError(f"{name}: a whole number was expected, not {value!r}")
-    return int(value)
-
-
-def zone_of(name: object) -> tzinfo:
-    """A time zone by its name."""
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, TypeError, OSError) as error:
-        raise ValueError(
-            f"timezone: a name such as Europe/Berlin was expected, not {name!r}"
-        ) from error
-
-
-def due_date(name: str, value: object, zone: tzinfo) -> datetime:
-    """A due date; a day alone ends with its last second."""
-    if isinstance(value, date) and not isinstance(value, datetime):
-        value = datetime.combine(value, time(23, 59, 59))
-    if not isinstance(value, datetime):
-        raise ValueError(
-            f"due.{name}: a time such as 2026-11-27T23:59:00 was expected, "
-            f"without quotes, not {value!r}"
-        )
-    return value if value.tzinfo else value.replace(tzinfo=zone)
 
 
 def by_assignment(

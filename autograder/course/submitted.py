@@ -14,7 +14,7 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from types import MappingProxyType
 
-from autograder.course.beside import Beside, read_beside
+from autograder.course.beside import FOLDER, Beside, read_beside
 from autograder.course.folder import Course
 from autograder.course.times import read_time
 
@@ -116,12 +116,15 @@ def replace_folder(target: Path, fresh: Path) -> None:
 
 
 def recover(course: Course) -> None:
-    """Put back what a killed collector had moved away, and remove what it left."""
+    """Put back what a killed collector had moved away, and remove what it left.
+
+    A folder that it had only begun to write holds no other but `beside`.
+    """
     for kind in ("submitted/*", "attempts/*/*"):
         for left in course.root.glob(f"{kind}/{FRESH}*"):
             for old in left.iterdir():
                 target = left.parent / old.name
-                if old.is_dir() and not target.exists():
+                if old.is_dir() and old.name != FOLDER and not target.exists():
                     old.rename(target)
             shutil.rmtree(left, ignore_errors=True)
 

@@ -30,7 +30,7 @@ class Notebook:
         cells = self.notebook["cells"]
         self.cells = prepare.prepare(cells, request.tests, request.seed)
         self.clock = Clock(request.limits, sum(c.full is not None for c in self.cells))
-        self.pair = Pair(launcher, self.clock, request.seed)
+        self.pair = Pair(launcher, self.clock, request.seed, request.files)
         self.replay: list[prepare.Cell] = []  # what the student process has run
         names = prepare.names_of(tuple(request.tests.values()))
         self.asking = Asking(self.clock, self.pair, names)

@@ -1,7 +1,7 @@
 """The two processes of a notebook: waited for with limits, and replaced."""
 
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from autograder.engine.clock import Clock, now
@@ -11,6 +11,7 @@ from autograder.engine.receive_outputs import Collector
 from autograder.engine.spawn import Launcher, await_any
 from autograder.engine.timer import Timer
 from autograder.model import CellRun
+from autograder.processes import GraderError
 from autograder.sandbox import Box
 
 GRACE = 2.0  # seconds to stop by itself, after the alarm
@@ -38,11 +39,18 @@ class Pair:
 
     `repeat` holds for each what makes a new one repeat what the last one had run.
     Where one was lost, it is kept as it is before each further cell: a second loss
-    repeats nothing.
+    repeats nothing. `files` are written into the home folder of each new one.
     """
 
-    def __init__(self, launcher: Launcher, clock: Clock, seed: int) -> None:
+    def __init__(
+        self,
+        launcher: Launcher,
+        clock: Clock,
+        seed: int,
+        files: Mapping[str, str] | None = None,
+    ) -> None:
         self.launcher, self.clock, self.seed = launcher, clock, seed
+        self.files = files or {}
         self.limits = clock.limits
         self.repeat: dict[str, Callable[[], None]] = {}
         self.children: dict[str, Child] = {}
@@ -97,8 +105,21 @@ class Pair:
         most = SPOKEN + 4 * TOTAL * self.limits.output
         boxes = dict.fromkeys(roles, self.box())
         self.children |= self.launcher.children(boxes, self.seed, most)
+        for role in roles:
+            self.write_files(role)
         if any(self.starts[role] > 1 for role in roles):
             self.clock.charge(min(RESTART, now() - started))
+
+    def write_files(self, role: str) -> None:
+        """Put the assignment's files where a new process is; GraderError if not."""
+        for path, content in self.files.items():
+            command = {"do": "write", "path": path, "content": content}
+            try:
+                end = self.ask(role, command, self.limits.cell)
+            except LostError as error:
+                raise GraderError(f"'{path}' could not be written: {error}") from error
+            if end.get("ended") != "ok":
+                raise GraderError(f"'{path}' could not be written: {end.get('text')}")
 
     def keep(self, role: str) -> None:
         """Keep a process that was lost before as it is now; LostError if it is lost."""

@@ -16,13 +16,15 @@ class Request:
     """A notebook to run and judge.
 
     `notebook` is the rebuilt notebook as JSON has it; `tests` are the full test cells,
-    by grade_id. Neither is changed.
+    by grade_id. `files` lie beside it in both processes: path → content in base64.
+    None of them is changed.
     """
 
     notebook: Mapping[str, Any]
     tests: Mapping[str, str]
     limits: Limits = field(default_factory=Limits)
     seed: int = 0
+    files: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from autograder.course.settings import settings
 from autograder.course.submitted import recover
 from autograder.grade.best_attempt import place_attempts
 from autograder.grade.grading import Grading
+from autograder.grade.one_task import cells_of_task
 from autograder.grade.recorder import Recorder, patiently
 from autograder.grade.workers.dask import ClusterWorkers
 from autograder.grade.workers.local import LocalWorkers
@@ -39,6 +40,7 @@ def grade_class(
     seed: int = 0,
     unsandboxed: bool = False,
     progress: bool = True,
+    task: str | None = None,
 ) -> list[Result]:
     """Grade what was collected for an assignment; return all its results, by student.
 
@@ -47,7 +49,8 @@ def grade_class(
     `workers` processes grade on this machine, one for each processor by default; or
     those of the Dask `scheduler` at this address. `unsandboxed` gives students' code
     the rights of whoever runs the grader. A KeyboardInterrupt leaves every
-    finished grade in place, and the next call continues.
+    finished grade in place, and the next call continues. With `task`, everybody's
+    points in that one task are found again, and those in all others stay.
     Raises CourseError when the assignment, a student or the scheduler is not there.
     """
     course = course if isinstance(course, Course) else Course(Path(course))
@@ -57,7 +60,8 @@ def grade_class(
         recover(course)
         wanted = collected(course, assignment, students)
         exam = released_exam(course, assignment)
-        grading = Grading(course, exam, limits or Limits(), seed, unsandboxed)
+        only = cells_of_task(exam, task) if task else frozenset()
+        grading = Grading(course, exam, limits or Limits(), seed, unsandboxed, only)
 
         def work(number: int) -> Workforce:
             if scheduler:
@@ -66,7 +70,7 @@ def grade_class(
             return LocalWorkers(exam.to_bytes(), most, sandbox=not unsandboxed)
 
         place_attempts(grading, wanted, rules, work)
-        kept = {} if force else grading.unchanged(wanted)
+        kept = {} if force or only else grading.unchanged(wanted)
         todo = [student for student in wanted if student not in kept]
         unentered = grading.not_entered(kept)
         penalties = Penalties(course, assignment)

@@ -1,7 +1,7 @@
 """One run over a class, in the parent: what is to be judged, and what stands."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from tqdm import tqdm
@@ -13,7 +13,8 @@ from autograder.course.beside import beside_key
 from autograder.course.folder import Course
 from autograder.course.gradebook import entered
 from autograder.course.settings import settings
-from autograder.course.submitted import arrival
+from autograder.course.submitted import arrival, read_note
+from autograder.grade.one_task import with_earlier
 from autograder.grade.recorder import Recorder
 from autograder.grade.workers.task import Task, Workforce, read_result
 from autograder.judge.judge import result_key
@@ -29,13 +30,26 @@ class Grading:
     limits: Limits
     seed: int
     unsandboxed: bool = False
+    only: frozenset[str] = frozenset()  # the cells that may get other points, or all
 
     def task(self, student: str, folder: Path | None = None) -> Task:
         """What a student handed in, to be graded; `folder` is that of an attempt."""
         name = self.exam.assignment
         submission, note = read_submission(self.course, name, student, folder)
         seed = seed_for(self.course, self.exam, student, self.seed)
-        return Task(submission, note, seed, self.limits, self.unsandboxed)
+        limits = self.limits_for(student)
+        return Task(submission, note, seed, limits, self.unsandboxed)
+
+    def limits_for(self, student: str) -> Limits:
+        """The limits with a student's own share of time."""
+        rules = settings(self.course)
+        if not rules.accommodations:
+            return self.limits
+        note = read_note(self.course, self.exam.assignment, student)
+        also = (note.lms_id or "", *note.called) if note else ()
+        factor = rules.accommodation(student, *filter(None, also)).time_factor
+        cell, notebook = self.limits.cell, self.limits.notebook
+        return replace(self.limits, cell=factor * cell, notebook=factor * notebook)
 
     def unchanged(self, students: Iterable[str]) -> dict[str, Result]:
         """The results that stand: same content, tests and seed, and not failed."""
@@ -48,7 +62,7 @@ class Grading:
             if done is None or done.outcome == Outcome.FAILED:
                 continue
             task = self.task(student)
-            if done.ran_out is not None and done.ran_out != asdict(self.limits):
+            if done.ran_out is not None and done.ran_out != asdict(task.limits):
                 continue  # with other limits it may end otherwise
             if done.key == result_key(task.submission, self.exam, task.seed):
                 kept[student] = done
@@ -88,10 +102,18 @@ class Grading:
         if students:
             with workforce, bar(len(students), progress) as shown:
                 for task, answer in workforce.results(map(self.task, students)):
-                    result = read_result(task, answer, self.exam)
+                    result = self.merged(read_result(task, answer, self.exam))
                     results[result.student] = recorder.keep(result)
                     shown.update()
         return results
+
+    def merged(self, result: Result) -> Result:
+        """The result as it counts: with the earlier points, where one task is asked."""
+        if not self.only:
+            return result
+        name, student = self.exam.assignment, result.student
+        before = self.course.pending(name, student) or self.course.result(name, student)
+        return with_earlier(result, before, self.only)
 
     def received(self, student: str) -> str | None:
         """The time of a student's submission, from the LMS."""

@@ -103,7 +103,8 @@ def execute(
     rebuilt: Rebuilt, exam: Exam, limits: Limits, seed: int, runner: Runner
 ) -> Answer:
     """Run a rebuilt notebook in processes of its own; GraderError if that fails."""
-    return runner.run(Request(json.loads(rebuilt.notebook), exam.tests, limits, seed))
+    notebook = json.loads(rebuilt.notebook)
+    return runner.run(Request(notebook, exam.tests, limits, seed, exam.files))
 
 
 def no_points(exam: Exam) -> tuple[CellResult, ...]:

@@ -264,6 +264,7 @@ class Target:
     column: int
     most: float | None
     takes_more = True  # a score above the maximum, for extra credit
+    excused: ClassVar[str | None] = None  # the LMS's word for who is excused
 
     def refusal(self, person: Person) -> str | None:
         """Why the LMS takes no score of this student; None when it does."""

@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
+from typing import ClassVar
 
 from autograder.course.folder import begins_as
 from autograder.lms.base import (
@@ -146,6 +147,8 @@ class CanvasRoster(Roster):
 @dataclass(frozen=True)
 class CanvasTarget(Target):
     """An assignment's column in Canvas's gradebook."""
+
+    excused: ClassVar[str | None] = "EX"
 
     def refusal(self, person: Person) -> str | None:
         """Canvas marks who is excused, and who does not have the assignment."""

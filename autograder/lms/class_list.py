@@ -6,7 +6,7 @@ again.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cached_property
@@ -102,13 +102,15 @@ def free_name(path: Path) -> Path:
 
 
 def absent(course: Course, assignment: str) -> list[str]:
-    """Who is in a class list, has not left, and handed nothing in."""
+    """Who is in a class list, has not left, is not excused, and handed nothing in."""
     people, rules = class_list(course, assignment), settings(course)
     handed = {folded(student) for student in course.students(assignment)}
     return [
         person.student
         for person in (people.people if people else [])
-        if folded(person.student) not in handed and not rules.has_left(*person.called)
+        if folded(person.student) not in handed
+        and not rules.has_left(*person.called)
+        and not rules.is_excused(assignment, *person.called)
     ]
 
 
@@ -118,16 +120,39 @@ def unknown_names(course: Course, assignment: str) -> list[str]:
     Likewise names in its tables that no assignment has, where this one has no entry.
     """
     rules = settings(course)
+    extended = rules.extensions.get(assignment, {})
+    people = unknown_people(course, rules, extended, rules.excused.get(assignment, ()))
+    return people + unknown_assignments(course, assignment, rules)
+
+
+def unknown_in_course(course: Course) -> list[str]:
+    """The same for all assignments; one excused before its release is named too."""
+    rules, known = settings(course), course.assignments()
+    extended = [name for names in rules.extensions.values() for name in names]
+    excused = [name for names in rules.excused.values() for name in names]
+    return unknown_people(course, rules, extended, excused) + [
+        f"{name}: course.toml has it under [excused], and no assignment that is "
+        "released is called so"
+        for name in sorted(rules.excused)
+        if name not in known
+    ]
+
+
+def unknown_people(
+    course: Course, rules: Settings, extended: Iterable[str], excused: Iterable[str]
+) -> list[str]:
+    """Ids in the course file that mean nobody, one sentence each."""
     named = dict.fromkeys(rules.dropped, "dropped")
-    named |= dict.fromkeys(rules.extensions.get(assignment, {}), "[extensions]")
-    known = {folded(name) for name in named and all_names(course)}
-    people = [
+    named |= dict.fromkeys(extended, "[extensions]")
+    named |= dict.fromkeys(excused, "[excused]")
+    named |= dict.fromkeys(rules.accommodations, "[accommodations]")
+    known = {folded(name) for name in (all_names(course) if named else ())}
+    return [
         f"{name}: course.toml has it under {where}, and nobody in the course is called "
         "so"
         for name, where in sorted(named.items())
         if folded(name) not in known
     ]
-    return people + unknown_assignments(course, assignment, rules)
 
 
 def unknown_assignments(course: Course, assignment: str, rules: Settings) -> list[str]:
@@ -139,7 +164,11 @@ def unknown_assignments(course: Course, assignment: str, rules: Settings) -> lis
     return [
         f"{name}: course.toml has it under [{where}], and no assignment is called so; "
         f"{assignment} has no entry there"
-        for where, entries in (("due", rules.due), ("extensions", rules.extensions))
+        for where, entries in (
+            ("due", rules.due),
+            ("extensions", rules.extensions),
+            ("excused", rules.excused),
+        )
         if assignment not in entries
         for name in sorted(entries)
         if not meant(name, known) and get_close_matches(name.lower(), spellings)

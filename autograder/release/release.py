@@ -13,6 +13,7 @@ from autograder.assignment.exam import (
     student_version,
     write_notebook,
 )
+from autograder.assignment.files import beside, write_files
 from autograder.assignment.per_student import seed_cell
 from autograder.course.folder import Course, resolve, write_whole
 from autograder.engine.runner import Runner
@@ -78,6 +79,9 @@ def publish(course: Course, assignment: str, source: Path) -> Path:
         fill_gradebook(trial, course.root.name, assignment)
         shutil.rmtree(course.source(assignment).parent, ignore_errors=True)
         write_whole(course.source(assignment), trial.source(assignment).read_bytes())
+    files = beside(source)
+    for folder in (course.source(assignment).parent, course.release(assignment).parent):
+        write_files(files, folder)
     note_handed_out(course, assignment)  # of a course that has kept no marks so far
     write_whole(course.release(assignment), student_version(source))
     note_handed_out(course, assignment)

@@ -4,19 +4,24 @@ from pathlib import Path
 from statistics import fmean, median
 from urllib.parse import quote
 
+from markupsafe import Markup
+
 from autograder.course.folder import Course, write_whole
 from autograder.course.settings import settings
-from autograder.results.course_table import (
-    Cell,
-    Classes,
-    course_rows,
-    standings,
-    weight,
-)
+from autograder.results.course_table import Cell, Row, course_rows, weight
 from autograder.results.pages import render
+from autograder.results.plots import sparkline
 from autograder.results.report import shade
+from autograder.results.standings import Classes, standings
 
-SHORT = {"refused": "refused", "ungraded": "to grade", "waiting": "…", "absent": ""}
+SHORT = {
+    "refused": "refused",
+    "ungraded": "to grade",
+    "waiting": "…",
+    "absent": "",
+    "excused": "excused",
+}
+LAST = 2  # assignments; who handed in none of them is named first
 
 
 def write_course_page(course: Course, classes: Classes) -> Path:
@@ -25,7 +30,8 @@ def write_course_page(course: Course, classes: Classes) -> Path:
     Its numbers are those of `course_csv`. Raises CourseError for weights amiss.
     """
     path = course.root / "reports" / "course.html"
-    rows, rule = course_rows(course, classes), settings(course).total
+    rules = settings(course)
+    rows, rule = course_rows(course, classes), rules.total
     points = {
         name: [row.cells[name].points for row in rows if row.cells[name].most]
         for name in classes
@@ -46,6 +52,14 @@ def write_course_page(course: Course, classes: Classes) -> Path:
             (row for row in rows if row.missing),
             key=lambda row: (-len(row.missing), row.student),
         ),
+        gone=[row for row in rows if row.none_of_last(LAST)],
+        last=LAST,
+        free_days=rules.late.free_days,
+        any_late=any(row.late_days for row in rows),
+        any_excused=any(
+            cell.state == "excused" for row in rows for cell in row.cells.values()
+        ),
+        spark=spark,
         most={
             name: max((each.result.max_points for each in scored), default=0.0)
             for name, scored in classes.items()
@@ -59,6 +73,22 @@ def write_course_page(course: Course, classes: Classes) -> Path:
     )
     write_whole(path, page)
     return path
+
+
+def spark(row: Row) -> Markup:
+    """A student's results as a small line, and in words for who cannot see it."""
+    shares = {
+        name: row.shares.get(name)
+        for name in row.cells
+        if name in row.shares or name in row.missing
+    }
+    if not shares:
+        return Markup()
+    words = (
+        f"{name.split('_')[0].upper()} {'missing' if share is None else f'{share:.0%}'}"
+        for name, share in shares.items()
+    )
+    return sparkline(list(shares.values()), ", ".join(words))
 
 
 def feedback(course: Course, assignment: str, cell: Cell) -> str | None:

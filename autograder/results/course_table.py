@@ -1,89 +1,30 @@
-"""The whole course: how far each assignment is, and everybody's scores in one table."""
+"""Everybody's scores in all assignments, in one table: what counts, and the totals."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import fmean
 
 from autograder.course.folder import Course, write_whole
-from autograder.course.settings import TotalRule, folded, settings
+from autograder.course.settings import LatePolicy, TotalRule, folded, settings
 from autograder.course.submitted import read_note
 from autograder.lms.base import Person
 from autograder.lms.class_list import class_list
-from autograder.model import CourseError, Outcome
+from autograder.model import CourseError
 from autograder.results.csv_export import csv_text
-from autograder.results.scores import Scored, absent, read_class
-
-Classes = Mapping[str, list[Scored]]  # by the assignment
-
-
-@dataclass(frozen=True)
-class Standing:
-    """How far one assignment is; numbers of students.
-
-    `ungraded` must be graded, or graded again; `refused` got no score, and why stands
-    on their pages; `waiting` wait for a person; `absent` are known to the course and
-    handed nothing in.
-    """
-
-    assignment: str
-    handed_in: int
-    settled: int
-    ungraded: int
-    refused: int
-    waiting: int
-    absent: int
-
-    @property
-    def next_step(self) -> str:
-        """The command, or the work, that this assignment needs next."""
-        short = self.assignment.split("_")[0]
-        if not self.handed_in:
-            return f"collect: autograder collect {short} DOWNLOAD"
-        if self.ungraded:
-            return f"grade: autograder grade {short}"
-        if self.waiting:
-            return f"what waits for you: autograder report {short}, autograder serve"
-        if self.refused:
-            return f"read the reasons: autograder report {short}"
-        return f"done: autograder export {short}"
-
-
-def read_course(course: Course) -> Classes:
-    """Everybody's results in every released assignment."""
-    return {name: read_class(course, name) for name in course.assignments()}
-
-
-def standings(course: Course, classes: Classes) -> list[Standing]:
-    """How far each assignment is; every student counts once."""
-    found = []
-    for name, scored in classes.items():
-        counts = Counter(map(state, scored))
-        missing = absent(course, name, [each.result.student for each in scored])
-        numbers = {key: counts[key] for key in STATES}
-        found.append(Standing(name, len(scored), **numbers, absent=len(missing)))
-    return found
-
-
-STATES = ("settled", "ungraded", "refused", "waiting")
-
-
-def state(scored: Scored) -> str:
-    """Which of the `STATES` one student's submission is in."""
-    if scored.result.outcome is Outcome.FAILED or scored.stale:
-        return "ungraded"
-    if not scored.graded:
-        return "refused"
-    return "waiting" if scored.unsettled else "settled"
+from autograder.results.no_shows import not_present, was_due
+from autograder.results.scores import Scored
+from autograder.results.standings import Classes, state
 
 
 @dataclass(frozen=True)
 class Cell:
     """What one student has of one assignment.
 
-    `state` is one of `STATES`, or "absent" for who handed nothing in; then `due` says
-    whether it was due. `dropped` says that the total leaves it out as the lowest.
+    `state` is one of `STATES`, "excused" by the course file, or "absent" for who handed
+    nothing in; then `due` says whether it was due. `dropped` says that the total leaves
+    it out as the lowest.
     """
 
     state: str
@@ -106,13 +47,16 @@ class Cell:
 class Row:
     """One student: a cell for each assignment, and the total in percent.
 
-    The total is None where nothing counts yet.
+    The total is None where nothing counts yet. `late_days` counts the begun days of all
+    delays, `free_days_left` what is left of the course's free ones; None without any.
     """
 
     student: str
     name: str
     cells: Mapping[str, Cell]
     total: float | None = None
+    late_days: int = 0
+    free_days_left: int | None = None
 
     @property
     def settled(self) -> list[Cell]:
@@ -125,6 +69,29 @@ class Row:
         return [
             n for n, each in self.cells.items() if each.state == "absent" and each.due
         ]
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """What the student got of the points of each settled assignment, 0 to 1."""
+        return {
+            n: each.points / each.most for n, each in self.cells.items() if each.most
+        }
+
+    @property
+    def change(self) -> float | None:
+        """The last share less the mean of those before; None for fewer than two."""
+        *before, last = self.shares.values() or (0.0,)
+        return last - fmean(before) if before else None
+
+    def none_of_last(self, number: int) -> list[str]:
+        """The last assignments that were the student's to do, if all are missing."""
+        mine = [
+            name
+            for name, each in self.cells.items()
+            if each.state not in ("absent", "excused") or each.due
+        ]
+        last = mine[-number:]
+        return last if len(last) == number and set(last) <= set(self.missing) else []
 
     @property
     def dropped(self) -> list[str]:
@@ -151,19 +118,34 @@ def course_rows(
             key = folded(each.result.student)
             ids.setdefault(key, each.result.student)
             cells.setdefault(key, {})[name] = Cell(state(each), each)
-        for student in absent(course, name, [s.result.student for s in scored]):
+        away, free = not_present(course, name, [s.result.student for s in scored])
+        for student in away:
             key = folded(student)
             ids.setdefault(key, student)
             called = people[key].called if key in people else (student,)
-            due = rules.due_for(name, *called)
-            missing = bool(scored) and (due is None or due < now)
-            cells.setdefault(key, {})[name] = Cell("absent", due=missing)
+            missing = bool(scored) and was_due(rules, name, *called, now=now)
+            cell = Cell("absent", due=missing)
+            if student in free:
+                cell = Cell("excused", due=False)
+            cells.setdefault(key, {})[name] = cell
     rows = []
     for key, student in sorted(ids.items(), key=lambda item: item[1]):
         mine = {n: cells[key].get(n, Cell("absent", due=False)) for n in classes}
         named = people[key].name if key in people else ""
-        rows.append(totalled(Row(student, named, mine), classes, rules.total))
+        row = with_late_days(Row(student, named, mine), rules.late)
+        rows.append(totalled(row, classes, rules.total))
     return rows
+
+
+def with_late_days(row: Row, policy: LatePolicy) -> Row:
+    """The row with the days of its delays, and the free days that they leave."""
+    late = [each.scored.late for each in row.cells.values() if each.scored]
+    late = [each for each in late if each is not None]
+    left = policy.free_days - sum(each.free for each in late)
+    days = sum(each.days for each in late)
+    return replace(
+        row, late_days=days, free_days_left=left if policy.free_days else None
+    )
 
 
 def people_by_id(
@@ -232,40 +214,25 @@ def course_csv(course: Course, classes: Classes, path: Path) -> Path:
     """Write a row a student and a column an assignment; return the path.
 
     A cell holds the settled score, less what lateness costs. It is empty where there is
-    none: nothing handed in, refused, or waiting for a person. `settled` counts the
-    scores of a row, `points` and `of` are their sum and the sum of what they are out
-    of; `missing` counts what was due and not handed in. `dropped` are the assignments
-    that `total`, in percent, leaves out by the course file.
+    none: nothing handed in, refused, or waiting for a person; “excused” stands for what
+    does not count for a student. `settled` counts the scores of a row, `points` and
+    `of` are their sum and the sum of what they are out of; `missing` counts what was
+    due and not handed in. `dropped` are the assignments that `total`, in percent,
+    leaves out by the course file. `late_days` are those of all delays,
+    `free_days_left` is empty in a course without free days.
     """
     head = ["student", "name", *classes, "settled", "points", "of"]
-    table: list[list[object]] = [[*head, "missing", "dropped", "total"]]
+    tail = ["missing", "dropped", "total", "late_days", "free_days_left"]
+    table: list[list[object]] = [[*head, *tail]]
     for row in course_rows(course, classes):
         points = sum((each.points for each in row.settled), 0.0)
         most = sum((each.most for each in row.settled), 0.0)
-        cells = [each.points for each in row.cells.values()]
+        cells = [
+            "excused" if each.state == "excused" else each.points
+            for each in row.cells.values()
+        ]
         start = [row.student, row.name, *cells, len(row.settled), points, most]
         end = [len(row.missing), " ".join(row.dropped), row.total]
-        table.append([*start, *end])
+        table.append([*start, *end, row.late_days, row.free_days_left])
     write_whole(path, csv_text(table).encode("utf-8", "replace"))
     return path
-
-
-def in_words(found: list[Standing]) -> str:
-    """The standings for a person to read."""
-    if not found:
-        return "No assignment is released here yet: autograder release A1"
-    width = max(len("assignment"), *(len(each.assignment) for each in found))
-    head = ("handed in", "settled", "to grade", "refused", "by hand", "absent")
-    lines = [f"{'assignment':{width}}  {'  '.join(head)}  next"]
-    for each in found:
-        numbers = (
-            each.handed_in,
-            each.settled,
-            each.ungraded,
-            each.refused,
-            each.waiting,
-            each.absent,
-        )
-        cells = [f"{n:>{len(h)}}" for n, h in zip(numbers, head, strict=True)]
-        lines.append(f"{each.assignment:{width}}  {'  '.join(cells)}  {each.next_step}")
-    return "\n".join(lines)

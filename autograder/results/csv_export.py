@@ -2,13 +2,14 @@
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 from autograder.course.folder import Course, write_whole
 from autograder.course.late import enter_penalties
 from autograder.model import CourseError
-from autograder.results.scores import Scored, absent, read_class
+from autograder.results.no_shows import not_present
+from autograder.results.scores import Scored, read_class
 from autograder.tables import safe
 
 COLUMNS = ("student", "score", "max_score", "outcome", "reason", "waiting")
@@ -16,12 +17,19 @@ LATE = ("late_days", "penalty")
 # A spreadsheet takes a cell that starts like this for a formula, and runs it.
 
 
-def export_csv(course: Course, assignment: str, path: Path | None = None) -> Path:
+def export_csv(
+    course: Course,
+    assignment: str,
+    path: Path | None = None,
+    zeros: Collection[str] = (),
+) -> Path:
     """Write one row a student, in UTF-8; return the path (reports/ASSIGNMENT.csv).
 
-    `outcome` is graded, invalid or failed, and "none" for a student of the gradebook
-    or of a class list who handed nothing in. Only what is graded has a score; for the
-    others, and where the time of the hand-in cannot be read, it is empty, never zero.
+    `outcome` is graded, invalid or failed, "excused" by the course file, and "none" for
+    a student of the gradebook or of a class list who handed nothing in. Only what is
+    graded has a score; for the others, for what must be graded again, and where the
+    time of the hand-in cannot be read, it is empty, and zero only for those `zeros` who
+    handed nothing in.
     `waiting` are the points that a person has not given yet. `penalty` is what lateness
     cost; the score is without it. Then comes a column for each graded cell, before the
     penalty.
@@ -30,9 +38,11 @@ def export_csv(course: Course, assignment: str, path: Path | None = None) -> Pat
     cells = list(dict.fromkeys(s.cell.grade_id for each in scored for s in each.scores))
     most = max((each.result.max_points for each in scored), default=0.0)
     rows = [_row(each, cells, most) for each in scored]
-    missing = absent(course, assignment, [each.result.student for each in scored])
+    away, free = not_present(course, assignment, [s.result.student for s in scored])
     blank = [""] * (2 + len(LATE) + len(cells))
-    rows += [[name, None, most, "none", *blank] for name in missing]
+    for name in away:
+        score = 0.0 if name in zeros else None
+        rows.append([name, score, most, "excused" if name in free else "none", *blank])
     path = path or course.report(assignment).with_suffix(".csv")
     write_whole(
         path, csv_text([[*COLUMNS, *LATE, *cells], *rows]).encode("utf-8", "replace")
@@ -71,12 +81,15 @@ def export_with_nbgrader(
 
 def _row(scored: Scored, cells: list[str], most: float) -> list[object]:
     result = scored.result
+    if scored.excused:
+        blank = [""] * (2 + len(LATE) + len(cells))
+        return [result.student, None, result.max_points or most, "excused", *blank]
     points = {score.cell.grade_id: score.points for score in scored.scores}
     points_by_cell = [points.get(name) if scored.graded else None for name in cells]
     late = scored.late
     return [
         result.student,
-        None if late and late.unclear else scored.points,
+        scored.points if scored.partial else None,
         result.max_points or most,
         result.outcome.value,
         "; ".join(filter(None, [*scored.again, scored.stale, result.reason])),

@@ -15,6 +15,7 @@ WIDTH, HEIGHT = 400, 240
 LEFT, RIGHT, TOP, BOTTOM = 44, 12, 16, 44  # room for the axes
 BINS = 12
 RADIUS = 9  # of a dot that holds a number
+SPARK_WIDTH, SPARK_HEIGHT, SPARK_EDGE = 84, 24, 4
 
 
 def ticks(low: float, high: float, most: int = 6) -> list[float]:
@@ -163,3 +164,43 @@ def _edges(low: float, high: float) -> list[float]:
     step = marks[1] - marks[0]
     count = max(math.ceil((high - low) / step - 1e-9), 1)
     return [low + i * step for i in range(count + 1)]
+
+
+def sparkline(shares: Sequence[float | None], says: str) -> Markup:
+    """A student's shares (0 to 1) in the order of the course, as small as a word.
+
+    None is a work that is missing: a hollow dot on the ground line.
+    """
+    step = (SPARK_WIDTH - 2 * SPARK_EDGE) / max(len(shares) - 1, 1)
+    high = SPARK_HEIGHT - 2 * SPARK_EDGE
+    dots = [
+        (SPARK_EDGE + step * n, SPARK_EDGE + high * (1 - min(share or 0.0, 1.0)))
+        for n, share in enumerate(shares)
+    ]
+    known = [dot for dot, share in zip(dots, shares, strict=True) if share is not None]
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in known)
+    marks = [
+        Markup('<circle cx="{:.1f}" cy="{:.1f}" r="2.5" class="gone"/>').format(x, y)
+        for (x, y), share in zip(dots, shares, strict=True)
+        if share is None
+    ]
+    if known:
+        last = Markup('<circle cx="{:.1f}" cy="{:.1f}" r="2.5" class="dot"/>')
+        marks.append(last.format(*known[-1]))
+    template = (
+        '<svg class="spark" viewBox="0 0 {} {}" role="img" aria-label="{}">'
+        '<title>{}</title><line x1="0" y1="{}" x2="{}" y2="{}" class="grid"/>'
+        '<polyline points="{}"/>{}</svg>'
+    )
+    ground = SPARK_HEIGHT - SPARK_EDGE
+    return Markup(template).format(
+        SPARK_WIDTH,
+        SPARK_HEIGHT,
+        says,
+        says,
+        ground,
+        SPARK_WIDTH,
+        ground,
+        line,
+        Markup("").join(marks),
+    )

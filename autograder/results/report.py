@@ -22,9 +22,10 @@ from autograder.results.item_analysis import (
     tasks,
     unnamed,
 )
+from autograder.results.no_shows import absent
 from autograder.results.pages import number, render, seconds
 from autograder.results.plots import histogram, item_map, share_bar
-from autograder.results.scores import Scored, absent, read_class
+from autograder.results.scores import Scored, read_class
 from autograder.results.similarity import Pair, similar_pairs
 
 

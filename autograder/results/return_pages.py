@@ -17,7 +17,8 @@ from autograder.lms.class_list import kept_rosters
 from autograder.lms.registry import SYSTEMS, System, read_roster
 from autograder.model import CourseError, Outcome
 from autograder.results.feedback import is_page_of
-from autograder.results.scores import NO_REASON, Scored, absent, read_class
+from autograder.results.no_shows import absent
+from autograder.results.scores import NO_REASON, Scored, read_class
 from autograder.results.send_back import row_of
 
 FOLDER = "folder"

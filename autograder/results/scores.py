@@ -3,7 +3,7 @@
 Feedback, report and export all read the class here, so that they never disagree.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
@@ -14,9 +14,8 @@ from autograder.course.beside import Beside, beside_key
 from autograder.course.folder import Course
 from autograder.course.gradebook import Recorded
 from autograder.course.late import Lateness, lateness, sentence
-from autograder.course.settings import Settings, folded, settings
+from autograder.course.settings import Settings, settings
 from autograder.course.submitted import read_note
-from autograder.lms import class_list
 from autograder.model import CellResult, Outcome, Result
 
 NO_REASON = "no reason was recorded"
@@ -60,6 +59,7 @@ class Scored:
     attempt: str | None = None  # which attempt counts, for who handed in several times
     stale: str | None = None  # why it must be graded again
     beside: tuple[Beside, ...] = ()  # what was handed in beside the notebook
+    excused: bool = False  # by the course file it does not count for this student
 
     @property
     def graded(self) -> bool:
@@ -164,17 +164,34 @@ def read_class(course: Course, assignment: str) -> list[Scored]:
         attempt = attempts.sentence(course, assignment, student, rules)
         files = handed_beside(course, assignment, student)
         found.append(
-            replace(scored, comments=own, stale=stale, attempt=attempt, beside=files)
+            replace(
+                scored,
+                comments=own,
+                stale=stale,
+                attempt=attempt,
+                beside=files,
+                excused=excused(course, rules, assignment, student),
+            )
         )
     return found
 
 
 def left(course: Course, rules: Settings, assignment: str, student: str) -> bool:
     """Whether a student has left the course."""
-    if not rules.dropped:
-        return False
+    return bool(rules.dropped) and rules.has_left(*called(course, assignment, student))
+
+
+def excused(course: Course, rules: Settings, assignment: str, student: str) -> bool:
+    """Whether an assignment does not count for a student."""
+    return assignment in rules.excused and rules.is_excused(
+        assignment, *called(course, assignment, student)
+    )
+
+
+def called(course: Course, assignment: str, student: str) -> tuple[str, ...]:
+    """The id, and what the collector's note calls a student."""
     note = read_note(course, assignment, student)
-    return rules.has_left(student, *((note.lms_id or "", *note.called) if note else ()))
+    return (student, *((note.lms_id or "", *note.called) if note else ()))
 
 
 def another_counts(
@@ -213,21 +230,6 @@ def _stale(course: Course, result: Result, key: str | None) -> str | None:
         if now.key != result.content or beside_key(files) != result.beside:
             return NEW_CONTENT
     return None
-
-
-def absent(course: Course, assignment: str, present: Iterable[str]) -> list[str]:
-    """Who is in the gradebook or a class list and not `present`, sorted.
-
-    Who has left the course is not missed.
-    """
-    rules = settings(course)
-    listed = set(class_list.absent(course, assignment)) | gradebook.students(course)
-    there = {folded(student) for student in present}
-    return sorted(
-        student
-        for student in listed
-        if folded(student) not in there and not left(course, rules, assignment, student)
-    )
 
 
 def _result(course: Course, assignment: str, student: str) -> Result:

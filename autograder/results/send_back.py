@@ -1,7 +1,7 @@
 """Fill the scores into the class list that an LMS gave, so that it takes them back.
 
 Every other cell stays as it came. A student without a score stays blank and is told
-about; nobody is given a zero.
+about; a zero gets nobody but, if that is asked for, who handed nothing in.
 """
 
 import re
@@ -25,6 +25,7 @@ from autograder.lms.base import (
 from autograder.lms.class_list import kept_roster, kept_rosters, renewed
 from autograder.lms.registry import read_roster, target_of
 from autograder.model import CourseError
+from autograder.results.no_shows import was_due
 from autograder.results.scores import NO_REASON, Scored, read_class
 from autograder.tables import FORMULA
 
@@ -37,13 +38,16 @@ class Sent:
     """What was written where, and what a person must look at, one sentence each.
 
     `absent` are the students of the class list who handed nothing in: their cells stay
-    as they were. `paths` are the files, one for each section.
+    as they were. `zeros` are those of them who get 0 points, `excused` those whom the
+    course file excuses. `paths` are the files, one for each section.
     """
 
     path: Path
     written: int = 0
     problems: list[str] = field(default_factory=list)
     absent: list[str] = field(default_factory=list)
+    zeros: list[str] = field(default_factory=list)
+    excused: list[str] = field(default_factory=list)
     paths: list[Path] = field(default_factory=list)
 
 
@@ -56,6 +60,7 @@ def send_back(
     column: str | None = None,
     scale: bool = False,
     partial: bool = False,
+    zeros: bool = False,
 ) -> Sent:
     """Write the class list of `to` (canvas, moodle) with the scores in it to `path`.
 
@@ -63,7 +68,8 @@ def send_back(
     collected with, each of which becomes a file of its own. `column` names Canvas's
     column when its title leaves a doubt. With `scale`, scores are turned into the LMS's
     own maximum. With `partial`, scores that wait for a person are sent too, as far as
-    they are. Raises CourseError.
+    they are. With `zeros`, who handed nothing in gets 0 once it was due. Raises
+    CourseError.
     """
     sources = [roster] if roster else kept_rosters(course, assignment)
     sources = sources or [kept_roster(course, assignment)]
@@ -81,12 +87,14 @@ def send_back(
         factor = factor_of(target, scored, scale, source)
         own = path if len(sources) == 1 else path_of_section(path, source)
         sent, cells = fill(course, target, mine, factor, own, partial)
-        sent.absent = handed_nothing_in(course, target.roster, scored)
+        cells |= fill_absent(course, assignment, target, scored, sent, zeros)
         table = target.roster.table.with_cells(harmless(target.roster) | cells)
         write_whole(own, table.for_importer(target.columns()).to_bytes())
         total.written += sent.written
         total.problems += sent.problems
         total.absent += sent.absent
+        total.zeros += sent.zeros
+        total.excused += sent.excused
         total.paths.append(own)
     return total
 
@@ -165,6 +173,9 @@ def fill(
             sent.problems.append(f"{student}: has the same row as {rows[person.row]}")
             continue
         rows[person.row] = student
+        if each.excused:
+            cells |= excuse(target, person, student, sent)
+            continue
         problem = target.refusal(person)
         if problem is not None:
             sent.problems.append(f"{student}: {problem}; not written{has(each)}")
@@ -193,18 +204,43 @@ def fill(
     return sent, cells
 
 
-def handed_nothing_in(
-    course: Course, roster: Roster, scored: Sequence[Scored]
-) -> list[str]:
-    """Who of a class list handed nothing in, in whichever section."""
-    rules = settings(course)
-    found = (row_of(course, roster, each) for each in scored)
+def excuse(
+    target: Target, person: Person, student: str, sent: Sent
+) -> dict[tuple[int, int], str]:
+    """The cell of somebody excused: the LMS's word for it, or as it was."""
+    sent.excused.append(student)
+    if target.excused is None:
+        return {}
+    return {(person.row, target.column): target.excused}
+
+
+def fill_absent(
+    course: Course,
+    assignment: str,
+    target: Target,
+    scored: Sequence[Scored],
+    sent: Sent,
+    zeros: bool,
+) -> dict[tuple[int, int], str]:
+    """The cells of those who handed nothing in, in whichever section; notes who."""
+    rules, cells = settings(course), {}
+    found = (row_of(course, target.roster, each) for each in scored)
     rows = {person.row for person in found if person is not None}
-    return [
-        person.student
-        for person in roster.people
-        if person.row not in rows and not rules.has_left(*person.called)
-    ]
+    for person in target.roster.people:
+        if person.row in rows or rules.has_left(*person.called):
+            continue
+        if rules.is_excused(assignment, *person.called):
+            cells |= excuse(target, person, person.student, sent)
+        elif zeros and was_due(rules, assignment, *person.called):
+            problem = target.refusal(person)
+            if problem is not None:
+                sent.problems.append(f"{person.student}: {problem}; not written")
+                continue
+            sent.zeros.append(person.student)
+            cells[person.row, target.column] = "0"
+        else:
+            sent.absent.append(person.student)
+    return cells
 
 
 def words_for(scored: Scored) -> Words:
@@ -238,7 +274,8 @@ def words_for(scored: Scored) -> Words:
 
 def unsettled(course: Course, assignment: str) -> list[str]:
     """Who has no final score, and why: one sentence each."""
-    blank = ((s.result.student, s.unsettled) for s in read_class(course, assignment))
+    scored = (each for each in read_class(course, assignment) if not each.excused)
+    blank = ((each.result.student, each.unsettled) for each in scored)
     return [f"{student}: no score: {why}" for student, why in blank if why]
 
 

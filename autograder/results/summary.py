@@ -29,6 +29,7 @@ def summary(
                     "points": scored.points,
                     "max_points": result.max_points,
                     "by_hand": scored.waiting,
+                    "excused": scored.excused,
                     "look": result.outcome != Outcome.GRADED
                     or bool(scored.again or scored.stale),
                     "again": [*scored.again, *filter(None, [scored.stale])],
@@ -86,7 +87,9 @@ def table(course: Course, rows: list[dict[str, Any]]) -> str:
             beside_in_words(row["beside"]),
             row["before"],
         ]
-        if row["by_hand"]:
+        if row["excused"]:
+            remarks.insert(0, "Excused by course.toml: it does not count.")
+        elif row["by_hand"]:
             remarks.insert(0, f"{row['by_hand']:g} wait to be graded by hand.")
         note = " ".join(filter(None, remarks))
         line = f"{row['student']:{width}}  {row['outcome']:7}  {score:7}  {note}"

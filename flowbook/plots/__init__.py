@@ -77,6 +77,7 @@ from flowbook.plots.gaussianization import family_table, negentropy_curves
 from flowbook.plots.gradients import two_routes, variances
 from flowbook.plots.images import (
     bits_of_groups,
+    cost_by_size,
     image_masks,
     pixel_stages,
     without_floor,
@@ -137,6 +138,7 @@ __all__ = [
     "code_cells",
     "code_maps",
     "copied_and_moved",
+    "cost_by_size",
     "cost_curves",
     "coupling_layer",
     "coupling_steps",

@@ -93,3 +93,27 @@ def bits_of_groups(
 
 def _numpy(tensor: Tensor) -> np.ndarray:
     return tensor.detach().cpu().numpy()
+
+
+@styled
+def cost_by_size(
+    sides: Sequence[int], costs: Mapping[str, Mapping[str, Sequence[float]]]
+) -> Figure:
+    """Draw what models cost against the side of the image, a panel for each cost.
+
+    Both axes are logarithmic; the dashed line grows as the number of pixels does.
+    """
+    drawn, axes = figure(1, len(costs), size=(WIDTH / len(costs), 3.2))
+    for axis, (title, curves) in zip(axes, costs.items(), strict=True):
+        for (name, values), mark in zip(curves.items(), "osD^", strict=False):
+            axis.loglog(sides, values, marker=mark, label=name)
+        least = min(values[0] for values in curves.values()) / 3
+        pixels = [least * (side / sides[0]) ** 2 for side in sides]
+        axis.loglog(sides, pixels, color=GREY, ls="--", lw=1.2, label="as the pixels")
+        axis.set_xticks(sides, [str(side) for side in sides])
+        axis.set(xlabel="side", title=title)
+        axis.minorticks_off()
+        axis.grid(True, axis="y")
+    handles, labels = axes[0].get_legend_handles_labels()
+    drawn.legend(handles, labels, loc="outside lower center", ncols=3)
+    return drawn

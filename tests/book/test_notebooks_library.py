@@ -138,6 +138,7 @@ def test_the_file_to_install_is_the_one_that_is_built():
 
 
 def test_every_notebook_of_the_course_starts_with_the_cell():
-    for page, notebook in [*the_book().chapters(), *the_book().solved()]:
+    book = the_book()
+    for page, notebook in [*book.chapters(), *book.for_gpu(), *book.solved()]:
         first = next(c for c in notebook.cells if c.cell_type == "code")
         assert first.source.startswith("# Finds flowbook"), page.path

@@ -11,6 +11,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
+from tools.editions import public
 from tools.editions.instructor import build, settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -26,6 +27,9 @@ kernelspec: {name: python3, display_name: Python 3, language: python}
 COVER = """# The cover
 
 What it is. See [a topic](02_topic.md).
+
+```{downloads}
+```
 
 ```{course-map}
 Start:
@@ -106,6 +110,39 @@ def test_a_page_that_is_no_notebook_is_not_launched(book):
     cover = hrefs((book / "book/index.html").read_text("utf8"))
     assert not [url for url in cover if "colab" in url or "mybinder" in url]
     assert f"{HOME}/edit/trunk/book/index.md" in cover
+
+
+def test_the_cover_leads_to_the_zip_and_the_pdf_of_a_public_book(book, tmp_path):
+    files = {f"{PAGES}{name}" for name in public.FILES}
+    assert files <= hrefs((book / "book/index.html").read_text("utf8"))
+    (tmp_path / "_config.yml").write_text(f"html: {{baseurl: {PAGES}}}\n")
+    for name in public.FILES:
+        (tmp_path / name).write_text(name)
+    (tmp_path / "html").symlink_to(book)
+    made = public.make(tmp_path, tmp_path, tmp_path / "public")
+    assert all((made / name).read_text() == name for name in public.FILES)
+    assert (made / "notebooks/02_topic.ipynb").read_text() == "{}"
+    assert not list(made.rglob(".*"))
+
+
+@pytest.mark.parametrize(
+    ("home", "problem"),
+    [
+        ("", "_config.yml was expected to say where the pages will stand"),
+        (
+            "https://other.org/",
+            "A link to flowbook.zip was expected on the book's cover",
+        ),
+    ],
+)
+def test_a_book_that_is_not_ready_for_the_public_is_refused(
+    home, problem, book, tmp_path
+):
+    (tmp_path / "_config.yml").write_text(f"html: {{baseurl: '{home}'}}\n")
+    (tmp_path / "html").symlink_to(book)
+    with pytest.raises(RuntimeError, match=problem):
+        public.make(tmp_path, tmp_path, tmp_path / "public")
+    assert not (tmp_path / "public").exists()
 
 
 def meta(html: str, name: str) -> str:

@@ -7,6 +7,7 @@ judge are marked `grading`.
 
 import csv
 import json
+import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from downloads import Student
 from tiny_assignment import NAME, RIGHT, cell_of, handed_in, tiny_course
 
+from autograder.assignment.cache import released_exam
 from autograder.assignment.exam import Exam
 from autograder.cli import main
 from autograder.collect.read_back import read_submission
@@ -21,6 +23,7 @@ from autograder.course.folder import Course
 from autograder.grade.record import record
 from autograder.judge.judge import no_points, result_key
 from autograder.model import Outcome, Result
+from autograder.release.release import write_config
 
 MANUAL = 4.0
 
@@ -101,6 +104,21 @@ def played_course(
     monkeypatch.chdir(tmp_path)
     course, exam = tiny_course(tmp_path)
     return Played(tmp_path, course, exam, capsys)
+
+
+def played_copy(
+    made: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> Played:
+    """A copy of a folder in which `tiny_course` made a course: that takes seconds."""
+    shutil.copytree(made, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    course = Course(tmp_path / "course")
+    (course.root / "nbgrader_config.py").unlink(missing_ok=True)
+    write_config(course)
+    return Played(tmp_path, course, released_exam(course, NAME), capsys)
 
 
 def work(played: Played, student: Student, **answers: str) -> bytes:

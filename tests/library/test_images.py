@@ -25,6 +25,7 @@ from flowbook.images import (
 )
 from flowbook.linear import PLU, ActNorm, Dense, Diagonal
 from flowbook.masked_convolution import MaskedConvolution, before_mask
+from flowbook.nets import InBfloat16
 
 pytestmark = pytest.mark.usefixtures("float64")
 
@@ -182,6 +183,31 @@ def test_the_log_det_of_a_whole_flow_is_that_of_autograd(name):
     torch.testing.assert_close(log_det, expected, rtol=0, atol=1e-10)
     torch.testing.assert_close(flow(z)[0], x, rtol=0, atol=1e-9)
     torch.testing.assert_close(flow(z)[1], -log_det, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("scales", [1, 3])
+def test_a_glow_of_any_number_of_scales_has_the_log_det_of_autograd(scales):
+    torch.manual_seed(0)
+    settings = {"shape": (1, 8, 8), "hidden": 3, "steps": 1, "scales": scales}
+    flow = stirred(glow(ScaledLogistic(256), **settings))
+    x = 256 * torch.rand(2, 64)
+    z, log_det = flow.inverse(x)
+    expected = torch.linalg.slogdet(jacobian(flow.inverse, x)).logabsdet
+    torch.testing.assert_close(log_det, expected, rtol=0, atol=1e-9)
+    torch.testing.assert_close(flow(z)[0], x, rtol=0, atol=1e-8)
+
+
+def test_a_coupling_whose_network_rounds_still_has_the_log_det_of_its_jacobian():
+    shape, z = (4, 2, 2), torch.randn(5, 16).float()
+    layer = stirred(ConvCoupling(channel_mask(shape), shape, hidden=4).float())
+    exact = layer.log_scale_and_shift(z)[0]
+    layer.conditioner = InBfloat16(layer.conditioner)
+    x, log_det = layer(z)
+    assert 1e-4 < (layer.log_scale_and_shift(z)[0] - exact).abs().max() < 0.1
+    assert (x.dtype, log_det.dtype) == (torch.float32, torch.float32)
+    expected = torch.linalg.slogdet(jacobian(layer, z)).logabsdet
+    torch.testing.assert_close(log_det, expected, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(layer.inverse(x)[0], z, rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize("name", BUILDERS)

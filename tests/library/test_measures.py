@@ -23,6 +23,7 @@ from flowbook.digit_models import (
 from flowbook.digits import bits_per_dim, digits_split
 from flowbook.flow import Flow
 from flowbook.measures import (
+    multiplications,
     nearest_distance,
     nearest_label,
     probe_accuracy,
@@ -43,6 +44,13 @@ from flowbook.plane_models import (
 )
 
 NORMAL = StandardNormal(2)
+
+
+def test_multiplications_are_counted_in_matrix_products_and_convolutions():
+    linear, picture = nn.Linear(3, 4), nn.Conv2d(2, 5, 3, padding=1)
+    assert multiplications(lambda: linear(torch.zeros(7, 3))) == 7 * 3 * 4
+    products = multiplications(lambda: picture(torch.zeros(1, 2, 6, 6)))
+    assert products == 6 * 6 * 9 * 2 * 5
 
 
 def test_a_judge_guesses_between_equals_and_knows_what_is_apart():

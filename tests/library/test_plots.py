@@ -73,6 +73,9 @@ EXAMPLES: dict[str, Callable[[], Figure]] = {
         {"a": torch.eye(3), "b": torch.ones(2, 2)}
     ),
     "pixel_stages": lambda: plots.pixel_stages({"a": torch.rand(50), "b": BELL}),
+    "cost_by_size": lambda: plots.cost_by_size(
+        [8, 16], {"parts": {"a": [1.0, 4.0], "b": [2.0, 3.0]}, "time": {"a": [5, 9]}}
+    ),
     "without_floor": lambda: plots.without_floor({"a": BELL, "b": 2 * BELL}, 0.5),
     "bisection": lambda: plots.bisection(
         (GRID, GRID),

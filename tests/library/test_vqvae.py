@@ -66,3 +66,24 @@ def test_an_image_of_another_size_is_refused():
 def test_restarts_come_after_one_step_or_more():
     with pytest.raises(ValueError, match="integer every >= 1, got 0"):
         fit_codes(VQVAE(4), some_digits(20), steps=1, every=0)
+
+
+def test_larger_images_of_more_levels_have_larger_maps_and_probabilities():
+    model = VQVAE(16, halvings=2, hidden=4, pixels=16, levels=3)
+    x = torch.randint(3, (2, 256)).float()
+    codes = model.codes(x)
+    assert codes.shape == (2, 4, 4)
+    # The three levels of one pixel, all others as they are, sum to one.
+    parameters = model.parameters_of(codes)
+    each = x.repeat(3, 1, 1)
+    each[:, :, 100] = torch.arange(3.0)[:, None]
+    share = (model.likelihood(each, parameters) - model.likelihood(x, parameters)).exp()
+    own = model.likelihood.log_prob(
+        x[:, 100], parameters[:, 100], parameters[:, 256 + 100]
+    )
+    torch.testing.assert_close(share.sum(0), (-own).exp())
+
+
+def test_a_side_that_cannot_be_halved_is_refused():
+    with pytest.raises(ValueError, match="a multiple of 4 for pixels, got 10"):
+        VQVAE(4, halvings=2, pixels=10)

@@ -7,6 +7,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+import yaml
 
 from tools.notebooks.tree import Tree
 
@@ -72,9 +73,11 @@ def test_no_page_loads_anything_from_elsewhere(pages):
     assert [each for each in found if re.match(r"https?:|//", each[1])] == []
 
 
-def test_no_button_leads_to_a_repository_that_is_not_configured(pages):
+def test_buttons_lead_to_a_repository_where_one_is_configured(pages):
+    config = yaml.safe_load((ROOT / "_config.yml").read_text("utf8"))
     links = {link for page in pages.values() for link in page.links}
-    assert not [link for link in links if re.search("colab|binder|/edit/", link)]
+    found = [link for link in links if re.search("colab|binder|/edit/", link)]
+    assert bool(found) == bool(config["repository"]["url"])
 
 
 SHOWN = {

@@ -105,6 +105,7 @@ def test_the_theme_switches_between_light_and_dark(visit, address):
 def test_a_folded_solution_opens(visit, address):
     visit.open(f"{address}/{CHAPTERS[-1]}.html")
     solution = visit.page.locator("div.solution.dropdown, details.solution").first
+    assert solution.locator(".admonition-title a").count() == 0  # a click opens it
     body = solution.locator("p").nth(1)
     assert not body.is_visible()
     solution.locator("button, summary").first.click()

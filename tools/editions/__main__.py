@@ -1,11 +1,11 @@
-"""The command: `python -m tools.editions {zip,pdf,instructor}`."""
+"""The command: `python -m tools.editions {zip,pdf,public,instructor}`."""
 
 import argparse
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from tools.editions import archive, instructor, paper
+from tools.editions import archive, instructor, paper, public
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / "_build"
@@ -18,7 +18,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         description="Make another edition of the book from its sources or its pages.",
         epilog="Example: python -m tools.editions zip",
     )
-    parser.add_argument("edition", choices=["zip", "pdf", "instructor"])
+    parser.add_argument("edition", choices=["zip", "pdf", "public", "instructor"])
     edition = parser.parse_args(arguments).edition
     site = BUILD / "html"
     if edition != "instructor" and not (site / "searchindex.js").exists():
@@ -29,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             made = archive.pack(site, BUILD / "flowbook.zip")
         elif edition == "pdf":
             made = paper.make(ROOT, site, BUILD / "flowbook.pdf")
+        elif edition == "public":
+            made = public.make(ROOT, BUILD, BUILD / "public")
         else:
             made = instructor.make(ROOT, BUILD / "html-solutions")
     except (OSError, RuntimeError) as error:

@@ -13,6 +13,7 @@ from playwright.sync_api import Page as Tab
 from playwright.sync_api import sync_playwright
 
 ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu"]
+PATIENCE = 300_000  # milliseconds: of the largest page, on a busy machine
 PAPER = {"format": "A4", "print_background": True}
 LINK = re.compile(r'href="([\w./-]*)#([^"]+)"')
 
@@ -74,7 +75,7 @@ def print_pages(tab: Tab, site: Path, names: Sequence[str]) -> Iterator[Printed]
     """Print the pages of these names, in their order."""
     wanted = anchors(site, names)
     for name in names:
-        tab.goto((site / f"{name}.html").as_uri())
+        tab.goto((site / f"{name}.html").as_uri(), timeout=PATIENCE)
         tab.evaluate("() => window.MathJax ? MathJax.startup.promise : null")
         tab.evaluate(SETTLE)
         headings = tab.evaluate(HEADINGS)

@@ -60,13 +60,13 @@ def number_title(draft: Draft) -> Iterator[Cell]:
 
 
 def find_library(draft: Draft) -> Iterator[Cell]:
-    """Before a chapter's first code, find flowbook, or say how to get it.
+    """Before a page's first code, find flowbook, or say how to get it.
 
     An assignment's source holds that cell itself: see `library.complete`.
     """
     code = [cell for cell in draft.cells if cell.kind == "code"]
     text = "\n".join(cell.text for cell in code)
-    is_needed = "flowbook" in text and draft.page.chapter is not None
+    is_needed = "flowbook" in text and draft.page.path.startswith("book/")
     for cell in draft.cells:
         if cell in code[:1] and is_needed:
             found = library.cell_text(draft.home.repository, library.needed(text))

@@ -8,7 +8,7 @@ from pathlib import Path
 from textwrap import dedent
 
 DISTRIBUTION = "flowbook-course"
-VERSION = "0.1.0"
+VERSION = "1.0.0"
 WHEEL = f"{DISTRIBUTION.replace('-', '_')}-{VERSION}-py3-none-any.whl"
 FIND = """
 # Finds flowbook, the library of this course, or says how to get it.

@@ -41,6 +41,14 @@ def book_pages(root: Path) -> list[Page]:
     return pages
 
 
+def gpu_pages(root: Path) -> list[Page]:
+    """The notebooks for a GPU: no pages of the book, which runs everything itself."""
+    return [
+        read_page(root, f"book/gpu/{source.name}", f"notebooks/gpu/{source.stem}.ipynb")
+        for source in sorted((root / "book/gpu").glob("*.md"))
+    ]
+
+
 def assignment_sources(root: Path) -> Iterator[tuple[str, str]]:
     """The text of each assignment and its release, as paths from the root."""
     for folder in sorted((root / "solutions").glob("*/")):
@@ -85,6 +93,13 @@ class Tree:
                     to_notebook(page, self.labels, self.bibliography, self.home),
                 )
 
+    def for_gpu(self) -> Iterator[tuple[Page, NotebookNode]]:
+        """Each source in book/gpu/ with its notebook."""
+        for page in gpu_pages(self.root):
+            # As of an assignment, its labels are its own.
+            labels = Labels([*self.pages, page])
+            yield page, to_notebook(page, labels, self.bibliography, self.home)
+
     def answered(self) -> Iterator[tuple[Page, NotebookNode]]:
         """Each chapter, and at its end the code of its solutions, so that it is run."""
         for page, notebook in self.chapters():
@@ -104,7 +119,7 @@ class Tree:
     def generate(self) -> dict[str, tuple[str, str]]:
         """Every file of notebooks/ by its path: its source and its text."""
         files = {}
-        for page, notebook in self.chapters():
+        for page, notebook in [*self.chapters(), *self.for_gpu()]:
             files[page.notebook] = page.path, to_json(notebook)
         for page, notebook in self.solved():
             files[page.notebook] = page.path, released(page, notebook)

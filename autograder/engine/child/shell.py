@@ -215,8 +215,12 @@ def make_shell() -> Shell:
         import matplotlib
     except ModuleNotFoundError:
         return shell
+    from IPython import display
     from matplotlib import pyplot
-    from matplotlib_inline.backend_inline import configure_inline_support
+    from matplotlib_inline.backend_inline import (
+        configure_inline_support,
+        set_matplotlib_formats,
+    )
 
     backend = "module://matplotlib_inline.backend_inline"
     matplotlib.use(backend)
@@ -224,7 +228,16 @@ def make_shell() -> Shell:
     configure_inline_support(shell, backend)
     # It draws for a window, once more than the picture needs: a fifth of its time.
     pyplot.uninstall_repl_displayhook()
+    pyplot.switch_backend = stay_with_pictures
+    display.set_matplotlib_formats = set_matplotlib_formats  # there in Colab's IPython
     return shell
+
+
+def stay_with_pictures(newbackend: str) -> None:
+    """Show figures as before, whatever `matplotlib.use` asks for: there is no window.
+
+    Its parameter is called as matplotlib's own.
+    """
 
 
 def connect(shell: Shell, outlet: Outlet) -> None:

@@ -15,7 +15,7 @@ from autograder.channel import run_test
 
 PROGRAMS = int(os.environ.get("PROGRAMS", "2000"))
 BATCH = 100
-FOUND = (300, 2390, 13884, 13889)  # seeds that once broke a rule
+FOUND = (300, 2390, 13884, 13889, 129961, 129979)  # seeds that once broke a rule
 
 
 def problems(seeds):

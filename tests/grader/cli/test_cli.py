@@ -26,6 +26,9 @@ COMMANDS = (
     "demo-class",
     "status",
     "serve",
+    "backup",
+    "restore",
+    "student",
     "doctor",
 )
 
@@ -76,6 +79,10 @@ def test_each_command_shows_one_example(capsys, command):
         ("export", "t9"),
         ("return", "t9", "--to", "moodle"),
         ("return", "t1", "--to", "folder"),
+        ("grade", "t1", "--task", "square"),
+        ("restore", "nowhere.zip", "--into", "x"),
+        ("backup", "--course", "elsewhere"),
+        ("student", "nobody"),
         ("demo", "t9"),
         ("demo-class", "t9", "--to", "x"),
     ],

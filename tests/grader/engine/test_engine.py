@@ -529,12 +529,15 @@ def test_a_cell_shows_what_it_shows_in_a_kernel(exam, warm):
         assert shown in json.dumps(cell["outputs"]), source
 
 
-@pytest.mark.parametrize(
-    "magic", ["", " notebook", " widget", " qt", " tk", " ipympl", " agg", " inline"]
-)
-def test_a_way_to_show_figures_costs_no_right_answer(exam, warm, magic):
-    figure = "import matplotlib.pyplot as plt\nplt.plot([1, 2])"
-    square = f"%matplotlib{magic}\n{figure}\n{SQUARE}"
+MAGICS = ["", " notebook", " widget", " qt", " tk", " ipympl", " agg", " inline"]
+WAYS = [f"%matplotlib{magic}" for magic in MAGICS]
+WAYS += [f"import matplotlib\nmatplotlib.use({each!r})" for each in ("TkAgg", "WebAgg")]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_way_to_show_figures_costs_no_right_answer(exam, warm, way):
+    figure = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()"
+    square = f"{way}\n{figure}\n{SQUARE}"
     result, _ = judged(exam, warm, RIGHT | {"square": square}, Limits(cell=20))
     assert (result.points, result.reason) == (5, None)
     assert '"image/png"' in printed(result, "square")

@@ -22,6 +22,7 @@ from downloads import (
     canvas_sheet,
     groups_sheet,
     moodle_files,
+    moodle_name,
     moodle_sheet,
     moodle_team,
     on_disk,
@@ -541,7 +542,8 @@ def test_a_kill_between_any_two_renames_loses_no_students_work(
     played, done = two_assignments, 0
     old = {s.email: (played.submitted(s.email) / FILE).read_bytes() for s in CLASS}
     new = {s: work(played, s, cube="# changed") for s in CLASS}
-    zipped(played.root / "in.zip", moodle_files(new, FILE))
+    photo = {moodle_name(ADA, "why.jpg"): b"photo"}
+    zipped(played.root / "in.zip", moodle_files(new, FILE) | photo)
     path_type = type(played.root)
     whole = path_type.rename
 
@@ -575,6 +577,8 @@ def test_a_kill_between_any_two_renames_loses_no_students_work(
         assert old[student.email] in contents
         assert contents.count(new[student]) == 1
     assert not list(played.course.root.rglob(".collect-*"))
+    assert not list(played.course.root.glob("*/*/beside"))  # half a folder's own
+    assert (played.submitted(ADA.email) / "beside" / "why.jpg").read_bytes() == b"photo"
 
 
 def test_grade_puts_back_what_a_killed_collector_had_moved(two_assignments):

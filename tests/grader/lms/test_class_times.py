@@ -374,6 +374,7 @@ def test_a_rule_that_changes_after_grading_asks_to_grade_again(played):
     status, out, _ = played.run("export", "T1")
     assert status == 1
     assert f"{ADA.email}: no score: by course.toml another attempt counts" in out
+    assert (played.score(ADA.email), played.score(BORIS.email)) == ("", "5")
 
 
 @pytest.mark.grading

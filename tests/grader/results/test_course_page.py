@@ -11,7 +11,8 @@ import pytest
 from autograder.course.folder import Course
 from autograder.model import CellResult, Outcome, Result
 from autograder.results.course_page import write_course_page
-from autograder.results.course_table import course_csv, read_course
+from autograder.results.course_table import course_csv
+from autograder.results.standings import read_course
 
 ASSIGNMENTS = ("a1_maps", "a2_linear", "a3_waves")
 TESTED = CellResult("test", "Exercise 1", False, 0.0, 4.0)
@@ -80,7 +81,7 @@ def test_the_page_has_the_numbers_of_the_csv(course, tmp_path):
         assert shown[0] == f"{row['name']} {row['student']}"
         total = f"{float(row['total']):.1f} %" if row["total"] else "–"
         assert shown[-2:] == [row["missing"].replace("0", ""), total]
-        for text, name in zip(shown[1:-2], ASSIGNMENTS, strict=True):
+        for text, name in zip(shown[1:4], ASSIGNMENTS, strict=True):
             words = text in ("missing", "…", "refused", "")
             assert words if row[name] == "" else text == row[name]
 
@@ -90,6 +91,38 @@ def test_the_page_says_who_hands_nothing_in_and_what_counts(course):
     assert "2 missing: A2, A3" in page
     assert "the lowest is left out" in page
     assert page.count('title="left out as the lowest"') > 0
+
+
+def test_the_page_shows_trends_and_who_stays_away(course):
+    page = write_course_page(course, read_course(course)).read_text("utf-8")
+    (gone,) = re.findall(r"Handed in none of the last 2</strong>(.*?)</p>", page)
+    assert re.findall(r">(s\d\d)<", gone) == ["s10", "s11"]
+    assert "<title>A1 75%, A2 missing, A3 missing</title>" in page  # s11
+    assert "excused" not in page.split("<body>")[1]
+
+
+def test_an_excused_work_is_neither_missing_nor_zero_on_the_page_and_in_the_csv(
+    course, tmp_path
+):
+    rules = (tmp_path / "course.toml").read_text()
+    late = "[late]\nfree_days = 3\n"
+    excused = '[excused]\nS10 = ["A3"]\ns11 = ["A2", "A3"]\ns00 = ["A2"]\n'
+    (tmp_path / "course.toml").write_text(rules + late + excused)
+    classes = read_course(course)
+    page = write_course_page(course, classes).read_text("utf-8")
+    head, *rows, _ = Cells(page).rows
+    assert head[-2:] == ["Late days of 3 free", "Total"]
+    by_id = {row[0].split()[-1]: row for row in rows}
+    assert by_id["s10"][2:4] == ["missing", "excused"]
+    assert by_id["s11"][2:4] == ["excused", "excused"]
+    assert by_id["s00"][2] == "excused"  # handed in, and it does not count
+    assert by_id["s00"][-2] == "3 left"
+    assert "none of the last 2" not in page
+    path = course_csv(course, classes, tmp_path / "course.csv")
+    found = {r["student"]: r for r in csv.DictReader(path.read_text().splitlines())}
+    assert found["s11"]["a2_linear"] == found["s11"]["a3_waves"] == "excused"
+    assert (found["s11"]["missing"], found["s11"]["free_days_left"]) == ("0", "3")
+    assert float(found["s11"]["total"]) == pytest.approx(100 * 3.0 / 4)
 
 
 def test_a_course_without_assignments_has_a_page_too(tmp_path):

@@ -8,13 +8,8 @@ import pytest
 
 from autograder.course.folder import Course
 from autograder.model import CellResult, CourseError, Outcome, Result
-from autograder.results.course_table import (
-    course_csv,
-    course_rows,
-    in_words,
-    read_course,
-    standings,
-)
+from autograder.results.course_table import course_csv, course_rows
+from autograder.results.standings import in_words, read_course, standings
 
 FIRST, SECOND = "a1_maps", "a2_linear"
 TESTED = CellResult("maps-test", "Exercise 1", False, 2.5, 3.0)
@@ -56,6 +51,7 @@ def test_every_student_counts_once_and_the_next_step_is_said(course):
         "refused": 1,
         "waiting": 1,
         "absent": 0,
+        "excused": 0,
     }
     assert first.next_step == "grade: autograder grade a1"
     assert second.next_step.startswith("collect: ")
@@ -87,6 +83,8 @@ def test_the_course_csv_holds_settled_scores_and_invents_none(course, tmp_path):
         "missing": "0",
         "dropped": "",
         "total": "83.3333",
+        "late_days": "0",
+        "free_days_left": "",
     }
     assert (rows["ben"][FIRST], rows["ben"]["settled"]) == ("", "0")
     assert "=cem" not in rows  # a formula is text
@@ -181,9 +179,58 @@ def test_one_student_in_two_cases_is_one_row(course):
     assert (len(row.settled), row.total) == (2, pytest.approx(100 * 5 / 7))
 
 
+def test_what_is_excused_leaves_its_weight_out_also_of_who_never_handed_in(course):
+    rules(
+        course,
+        '[total]\nmissing = "zero"\n[total.weights]\nA1 = 1\nA2 = 3\n'
+        '[excused]\nben = ["A2"]\n"CEM " = ["A1", "a2_linear"]\nann = ["a1"]\n',
+    )
+    scoring(course, "ann", 0.0, 2.0)
+    scoring(course, "ben", 1.5, None)
+    (course.root / "rosters").mkdir()
+    for name in (FIRST, SECOND):
+        list_ = "student,name\nann,A\nben,B\ncem,C\n"
+        (course.root / "rosters" / f"{name}.csv").write_text(list_)
+    found = rows_of(course)
+    assert found["ann"].total == pytest.approx(50)
+    assert found["ben"].total == pytest.approx(50)
+    assert (found["ben"].missing, found["cem"].missing) == ([], [])
+    assert found["cem"].total is None
+    first, second = standings(course, read_course(course))
+    assert (first.handed_in, first.settled, first.excused) == (1, 1, 2)
+    assert (second.handed_in, second.excused, second.absent) == (1, 2, 0)
+    assert "excused" in in_words([first, second])
+
+
+def test_a_trend_is_the_last_share_less_those_before(course):
+    scoring(course, "ann", 3.0, 2.0)
+    scoring(course, "ben", 3.0, None)
+    found = rows_of(course)
+    assert found["ann"].change == pytest.approx(-0.5)
+    assert found["ben"].change is None
+
+
+def test_assignments_come_by_their_numbers_or_by_their_due_dates(tmp_path):
+    course = Course(tmp_path)
+    for name in ("a10_last", "a2_next", "a1_first"):
+        released(course, name)
+    assert list(read_course(course)) == ["a1_first", "a2_next", "a10_last"]
+    rules(course, "[due]\nA10 = 2026-11-01\nA2 = 2026-11-03\nA1 = 2026-11-02\n")
+    assert list(read_course(course)) == ["a10_last", "a1_first", "a2_next"]
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ('[excused]\nann = "A1"\n', "excused.ann: a list of assignments was expected"),
+        ('[excused]\nann = ["A1"]\n"Ann " = []\n', "excused has “ann” and “Ann ”"),
+        ('[excused]\nann = ["A1", "a1"]\n', "that is one assignment"),
+        ("[accommodations]\nann = 2\n", "[accommodations.ann] must be a table"),
+        (
+            "[accommodations]\nann = {time_factor = 0.5}\n",
+            "accommodations.ann.time_factor: 1 or more was expected, not 0.5",
+        ),
+        ("[accommodations]\nann = {hours = 1}\n", "known are days, time_factor"),
         ("[total.weights]\nA1 = 1\n", "has no weight for a2_linear; write `A2 = 0`"),
         ("[total.weights]\nA1 = -1\nA2 = 1\n", "total.weights.A1: a number from 0"),
         ("[total.weights]\nA1 = 0\nA2 = 0\n", "a weight above 0 was expected"),
