@@ -22,6 +22,7 @@ from flowbook.inputs import (
     expect_points,
     expect_positive,
     expect_rows,
+    one_dtype,
     seed_number,
 )
 from flowbook.nets import mlp
@@ -41,7 +42,8 @@ class Generator(nn.Module):
     def forward(self, z: Tensor) -> Tensor:
         """Map noise to samples."""
         expect_points(z, self.latent, "Generator", "z")
-        return self.net(z)
+        with one_dtype(self, z, "z"):
+            return self.net(z)
 
     def draw(self, n: int, generator: torch.Generator | None = None) -> Tensor:
         """Draw n samples through which gradients pass, shape (n, dim)."""

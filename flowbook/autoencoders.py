@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from flowbook.inputs import expect_count, expect_positive, expect_rows
+from flowbook.inputs import expect_count, expect_positive, expect_rows, one_dtype
 from flowbook.nets import mlp
 
 
@@ -60,10 +60,15 @@ class Autoencoder(nn.Module):
         """Return the best linear autoencoder of x: its principal components.
 
         Its error is the sum of the discarded eigenvalues of the covariance (Baldi and
-        Hornik, 1989). Shapes: x (n, dim).
+        Hornik, 1989). Shapes: x (n, dim), latent <= dim.
         """
         expect_rows(x, None, "Autoencoder.principal")
         latent = expect_count(latent, "Autoencoder.principal", 1, "latent")
+        if latent > x.shape[1]:
+            raise ValueError(
+                f"Autoencoder.principal expects at most {x.shape[1]} latents, got "
+                f"{latent}."
+            )
         mean = x.mean(0)
         centred = x - mean
         _, vectors = torch.linalg.eigh(centred.T @ centred / len(x))
@@ -78,7 +83,8 @@ class Autoencoder(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return the reconstruction of x."""
         expect_rows(x, None, "Autoencoder")
-        return self.decoder(self.encoder(x))
+        with one_dtype(self, x):
+            return self.decoder(self.encoder(x))
 
 
 def squared_error(model: nn.Module, x: Tensor) -> Tensor:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from flowbook.inputs import as_generator, expect_count, expect_points, expect_rows
+from flowbook.likelihoods import expect_levels
 
 
 def nearest_code(z: Tensor, codebook: Tensor) -> Tensor:
@@ -34,7 +35,12 @@ def perplexity(codes: Tensor, count: int) -> Tensor:
 
 
 def code_frequencies(codes: Tensor, count: int) -> Tensor:
-    """Return the share of each of `count` codes, shape (count,); 0 is a dead code."""
+    """Return the share of each of `count` codes, shape (count,); 0 is a dead code.
+
+    Shapes: codes (...). Raises ValueError for what is none of 0 to count - 1.
+    """
+    count = expect_count(count, "code_frequencies", 1, "count")
+    codes = expect_levels(codes, count, "code_frequencies", "codes").long()
     counts = functional.one_hot(codes.flatten(), count).sum(0)
     return counts.to(torch.get_default_dtype()) / codes.numel()
 

@@ -9,7 +9,13 @@ from torch.nn.functional import logsigmoid
 from flowbook.constants import Constants
 from flowbook.elementwise import ElementwiseAffine, Logistic
 from flowbook.flow import Flow, Inverse, Layer
-from flowbook.inputs import as_generator, expect_count, expect_rows, require
+from flowbook.inputs import (
+    as_generator,
+    expect_count,
+    expect_rows,
+    one_dtype,
+    require,
+)
 from flowbook.likelihoods import expect_levels
 from flowbook.nets import mlp
 from flowbook.piecewise import PiecewiseLinear
@@ -28,6 +34,7 @@ class UniformNoise(nn.Module):
         self, levels: Tensor, generator: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor]:
         """Return noise and log q(noise | levels)."""
+        expect_rows(levels, None, "UniformNoise", "levels")
         uniform = torch.empty_like(levels).uniform_(generator=generator)
         return _inside(uniform, levels.new_zeros(len(levels)))
 
@@ -58,7 +65,10 @@ class LearnedNoise(Constants):
         self, levels: Tensor, generator: torch.Generator | None = None
     ) -> tuple[Tensor, Tensor]:
         """Return noise and log q(noise | levels)."""
-        raw, shift = self.network(2 * levels / (self.levels - 1) - 1).chunk(2, -1)
+        expect_rows(levels, self.dim, "LearnedNoise", "levels")
+        with one_dtype(self, levels, "levels"):
+            numbers = self.network(2 * levels / (self.levels - 1) - 1)
+        raw, shift = numbers.chunk(2, -1)
         log_scale = 2 * torch.tanh(raw / 2)
         uniform = torch.empty_like(levels).uniform_(generator=generator)
         noise = uniform.clamp(EDGE, 1 - EDGE).logit()
@@ -178,8 +188,9 @@ def pixel_histograms(
     Its normalising way takes each pixel through its distribution function in the
     training images, and then through a logit.
 
-    With a logistic base alone its density is that of independent pixels. Counts are
-    smoothed by the pseudo-count.
+    It has no base, so that it is a layer of other flows and no density. With a logistic
+    base alone the density is that of independent pixels. Counts are smoothed by the
+    pseudo-count.
 
     Shapes: train (n, dim), levels 0 ... levels - 1.
 

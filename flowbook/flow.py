@@ -104,10 +104,12 @@ class Flow(Layer):
 
         log p(x) = log base(z) + log|det dz/dx|,    z = inverse(x).
 
+    With the base None it is a stack of layers, for other flows: no density.
+
     Shapes: z and x (batch, dim); log_prob and log_det (batch,).
     """
 
-    def __init__(self, base: Density, layers: Iterable[Layer]) -> None:
+    def __init__(self, base: Density | None, layers: Iterable[Layer]) -> None:
         super().__init__()
         self.base = base
         self.layers = nn.ModuleList(layers)
@@ -131,6 +133,7 @@ class Flow(Layer):
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Return log p(x) in nats, shape (batch,)."""
+        self._expect_base("log_prob")
         z, log_det = self.inverse(x)
         if z.shape != (len(x), self.base.dim):
             raise ValueError(
@@ -149,12 +152,20 @@ class Flow(Layer):
     @torch.no_grad()
     def sample(self, n: int, seed: int | torch.Generator) -> Tensor:
         """Draw n samples, shape (n, dim), on the device of the flow's parameters."""
+        self._expect_base("sample")
         weights = filter(
             torch.is_floating_point, chain(self.parameters(), self.buffers())
         )
         like = next(weights, torch.empty(0))
         noise = as_generator(seed, like.device)
         return self(self.base.sample(n, noise, like.dtype))[0]
+
+    def _expect_base(self, method: str) -> None:
+        if self.base is None:
+            raise ValueError(
+                f"Flow.{method} expects a flow with a base density, got layers without "
+                "one: Flow(base, [layers]) gives them one."
+            )
 
     @torch.no_grad()
     def trace(self, z: Tensor) -> list[Tensor]:

@@ -11,6 +11,7 @@ from flowbook.flow import Flow, Layer
 from flowbook.inputs import as_generator, as_numbers, expect_count, expect_rows
 from flowbook.mixture import ImplicitRoot
 from flowbook.normal_scores import (
+    log_mills,
     log_normal_cdf,
     log_normal_density,
     normal_score,
@@ -103,11 +104,34 @@ def score_and_log_slope(
     """
     weights = logits.log_softmax(-1)
     u = (x[..., None] - centres) * (-log_widths).exp()
-    log_cdf = (weights + log_normal_cdf(u)).logsumexp(-1)
-    log_rest = (weights + log_normal_cdf(-u)).logsumexp(-1)
+    # Beyond the bound, where squares overflow, the nearest component is all there is.
+    bound = _bound(x.dtype)
+    nearest = u.abs().argmin(-1, keepdim=True)
+    alone = u.gather(-1, nearest)[..., 0]
+    u = u.clamp(-bound, bound)
+    negative, density = u < 0, log_normal_density(u)
+    mills = log_mills(torch.where(negative, u, -u))
+    small = mills + density
+    large = torch.log1p(-small.exp())
+    below = weights + torch.where(negative, small, large)
+    above = weights + torch.where(negative, large, small)
+    log_cdf, log_rest = below.logsumexp(-1), above.logsumexp(-1)
     z = normal_score(log_cdf, log_rest)
-    log_pdf = (weights + log_normal_density(u) - log_widths).logsumexp(-1)
-    return z, log_pdf - log_normal_density(z)
+    # log F' - log phi(z) as one difference has no digits far out: both are squares.
+    # Divided by the smaller tail, which F and Phi have in common, both are small.
+    left = log_cdf < log_rest
+    side = left[..., None]
+    shares = torch.where(side, below, above).log_softmax(-1)
+    inverse_hazard = torch.where(side == negative, mills, large - density)
+    hazards = shares - inverse_hazard - log_widths
+    log_slope = hazards.logsumexp(-1) + log_mills(torch.where(left, z, -z))
+    far = alone.abs() >= bound
+    slope_alone = -log_widths.expand_as(u).gather(-1, nearest)[..., 0]
+    return torch.where(far, alone, z), torch.where(far, slope_alone, log_slope)
+
+
+def _bound(dtype: torch.dtype) -> float:
+    return math.sqrt(torch.finfo(dtype).max) / 4
 
 
 @torch.no_grad()
@@ -119,6 +143,11 @@ def bisect(z: Tensor, logits: Tensor, centres: Tensor, log_widths: Tensor) -> Te
     # Component k alone has the score z at mu_k + w_k z; the mixture in between.
     quantiles = centres + log_widths.exp() * z[..., None]
     low, high = quantiles.amin(-1), quantiles.amax(-1)
+    far = z.abs() >= _bound(z.dtype)  # where the widest component is all there is
+    low, high = (
+        torch.where(far & (z > 0), high, low),
+        torch.where(far & (z < 0), low, high),
+    )
     weights, left = logits.log_softmax(-1), z < 0
     side = torch.where(left, 1.0, -1.0).to(z)  # the smaller tail has the digits
     wanted = log_normal_cdf(side * z)

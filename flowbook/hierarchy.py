@@ -6,7 +6,14 @@ from torch import Tensor, nn
 from flowbook.constants import Constants
 from flowbook.densities.base import pick
 from flowbook.importance import log_mean_weight
-from flowbook.inputs import as_generator, expect_count, expect_points, expect_rows
+from flowbook.inputs import (
+    as_generator,
+    expect_count,
+    expect_finite,
+    expect_points,
+    expect_rows,
+    one_dtype,
+)
 from flowbook.latent import GaussianPosterior, standard_normal_log_prob
 from flowbook.likelihoods import Likelihood, normal_log_prob
 from flowbook.nets import mlp
@@ -102,7 +109,8 @@ class TwoLevelVAE(Constants):
         scale: float = 1.0,
     ) -> None:
         super().__init__()
-        if not scale:
+        expect_finite(shift, "TwoLevelVAE", "shift")
+        if not expect_finite(scale, "TwoLevelVAE", "scale"):
             raise ValueError(f"TwoLevelVAE divides by its scale, got {scale}.")
         self.dim, self.latent, self.top = dim, latent, top
         self.likelihood, self.shift, self.scale = likelihood, shift, scale
@@ -125,7 +133,8 @@ class TwoLevelVAE(Constants):
         expect_rows(x, self.dim, "TwoLevelVAE")
         if generator is not None:  # a seed, taken twice, would draw the same noise
             generator = as_generator(generator, x.device)
-        features = self.features((x - self.shift) / self.scale)
+        with one_dtype(self, x):
+            features = self.features((x - self.shift) / self.scale)
         of_top = GaussianPosterior(*self.to_top(features).chunk(2, dim=-1))
         top = of_top.sample(n, generator)
         both = torch.cat((features.expand(n, *features.shape), top), -1)

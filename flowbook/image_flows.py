@@ -18,7 +18,7 @@ from flowbook.images import (
     checkerboard_mask,
     squeezed,
 )
-from flowbook.inputs import as_generator, expect_count
+from flowbook.inputs import as_generator, expect_count, expect_finite
 from flowbook.linear import PLU, ActNorm, Diagonal
 
 SHAPE: Shape = (1, 8, 8)
@@ -118,6 +118,7 @@ def sample_at(
 
     Shapes: (n, dim).
     """
+    temperature = expect_finite(temperature, "sample_at", "temperature")
     if temperature < 0:
         raise ValueError(f"A temperature is not negative, got {temperature}.")
     like = next(flow.parameters())

@@ -194,7 +194,7 @@ class ConvCoupling(Layer):
     def log_scale_and_shift(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return s and t, each (batch, dim), which are 0 where the mask is 1."""
         seen = torch.where(self.mask, x, 0.0).view(len(x), *self.shape)
-        raw, shift = self.conditioner(seen).view(len(x), 2, self.dim).unbind(1)
+        raw, shift = self.conditioner(seen).reshape(len(x), 2, self.dim).unbind(1)
         log_scale = self.bound * torch.tanh(raw / self.bound)
         return torch.where(self.mask, 0.0, log_scale), torch.where(
             self.mask, 0.0, shift

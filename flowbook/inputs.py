@@ -6,7 +6,8 @@ afternoon.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import chain
 from operator import index
 from typing import Any
@@ -79,6 +80,16 @@ def refuse_mixed_dtypes(
             f"{owner} has parameters of {' and '.join(sorted(map(str, own)))} and got "
             f"{name} of {x.dtype}: .to({name}.dtype) makes them one."
         ) from error
+
+
+@contextmanager
+def one_dtype(module: nn.Module, x: Tensor, name: str = "x") -> Iterator[None]:
+    """Refuse mixed dtypes, as `refuse_mixed_dtypes` does, if torch raises inside."""
+    try:
+        yield
+    except RuntimeError as error:
+        refuse_mixed_dtypes(module, x, name, error)
+        raise
 
 
 def as_numbers(value: Any, owner: str, name: str) -> Tensor:

@@ -15,7 +15,7 @@ from flowbook.inputs import (
     expect_finite,
     expect_points,
     expect_rows,
-    refuse_mixed_dtypes,
+    one_dtype,
 )
 from flowbook.likelihoods import Likelihood, normal_log_prob
 from flowbook.nets import mlp
@@ -101,11 +101,8 @@ class VAE(Constants):
     def posterior(self, x: Tensor) -> GaussianPosterior:
         """Return the encoder's Gaussian, before any flow layer."""
         expect_rows(x, self.dim, "VAE")
-        try:
+        with one_dtype(self, x):
             numbers = self.encoder((x - self.shift) / self.scale)
-        except RuntimeError as error:
-            refuse_mixed_dtypes(self, x, "x", error)
-            raise
         return GaussianPosterior(*numbers.chunk(2, dim=-1))
 
     def sample_posterior(

@@ -9,8 +9,8 @@ from flowbook.continuous import Continuous, VelocityField, runge_kutta
 from flowbook.densities import StandardNormal
 from flowbook.elementwise import ElementwiseAffine
 from flowbook.flow import Flow, Layer
-from flowbook.inputs import as_generator
-from flowbook.training import check_data, fit
+from flowbook.inputs import as_generator, seed_number
+from flowbook.training import check_data, fit, seeded
 
 
 def matching_pairs(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -77,13 +77,13 @@ def fit_matching(
     """Return a continuous flow whose field was matched to the data, never simulated.
 
     The field sees the data shifted and scaled to mean 0 and deviation 1; a layer takes
-    that back, and `layers` come after it: the data are then what these get. Shapes:
-    data (n, dim).
+    that back, and `layers` come after it: the data are then what these get. Torch's own
+    generator stays as it was. Shapes: data (n, dim).
     """
     check_data(data)
     mean, scale = data.mean(0), data.std(0).clamp_min(1e-3)
-    torch.manual_seed(seed)
-    field = VelocityField(data.shape[1], hidden)
+    with seeded(seed_number(seed), data.device):
+        field = VelocityField(data.shape[1], hidden)
     settings = {"steps": steps, "batch": batch, "lr": lr, "seed": seed}
     settings |= {"weight_decay": weight_decay, "progress": False}
     fit(field, (data - mean) / scale, loss=matching_loss, **settings)

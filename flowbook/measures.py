@@ -15,7 +15,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from flowbook.adversarial import wasserstein
 from flowbook.flow import Flow
 from flowbook.nets import mlp
-from flowbook.training import fit
+from flowbook.training import fit, seeded
 
 RECORDED = Path(__file__).with_name("comparison.json")
 
@@ -49,8 +49,8 @@ def two_sample_accuracy(
     mean, scale = both.mean(0), both.std(0).clamp_min(1e-3)
     is_real = (torch.arange(len(both)) < len(real)).to(both)
     rows = torch.cat(((both - mean) / scale, is_real[:, None]), 1)
-    torch.manual_seed(0)
-    judge = mlp(real.shape[1], 64, 1)
+    with seeded(0, both.device):
+        judge = mlp(real.shape[1], 64, 1)
     settings = {"steps": 300, "batch": 256, "lr": 5e-3, "weight_decay": decay}
     fit(judge, rows, loss=_judged, progress=False, **settings)
     with torch.no_grad():
@@ -86,8 +86,8 @@ def probe_accuracy(
     """
     mean, scale = codes.mean(0), codes.std(0).clamp_min(1e-3)
     codes, new_codes = ((c - mean) / scale for c in (codes, new_codes))
-    torch.manual_seed(0)
-    linear = nn.Linear(codes.shape[1], int(labels.max()) + 1).to(codes)
+    with seeded(0, codes.device):
+        linear = nn.Linear(codes.shape[1], int(labels.max()) + 1).to(codes)
     optimizer = torch.optim.LBFGS(linear.parameters(), max_iter=100)
 
     def closure() -> Tensor:

@@ -27,6 +27,18 @@ def log_normal_cdf(u: Tensor) -> Tensor:
     return torch.where(u < 0, left, right)
 
 
+def log_mills(u: Tensor) -> Tensor:
+    """Return log(Phi(u) / phi(u)) for u <= 0, any shape, with all digits.
+
+    Below -100 it is the asymptotic series, so that derivatives keep their digits too.
+    """
+    # The branch that `where` drops still has a gradient: keep it finite.
+    series, near = u.clamp(max=-100), u.clamp(min=-100)
+    r = series.reciprocal().square()
+    far = torch.log1p(-r * (1 - r * (3 - r * (15 - 105 * r)))) - (-series).log()
+    return torch.where(u < -100, far, _mills(near).log())
+
+
 def normal_score(log_cdf: Tensor, log_rest: Tensor) -> Tensor:
     """Return the z with log Phi(z) = log_cdf and log(1 - Phi(z)) = log_rest.
 

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from flowbook.codes import VectorQuantizer, nearest_code
 from flowbook.digits import LEVELS
-from flowbook.inputs import expect_count, expect_rows
+from flowbook.inputs import expect_count, expect_rows, one_dtype
 from flowbook.likelihoods import DiscretizedLogistic
 from flowbook.training import History, fit
 
@@ -48,6 +48,7 @@ class VQVAE(nn.Module):
         levels: int = LEVELS,
     ) -> None:
         super().__init__()
+        halvings = expect_count(halvings, "VQVAE", 1, "halvings")
         if pixels % 2**halvings:
             raise ValueError(
                 f"VQVAE halves images {halvings} times: it expects a multiple of "
@@ -67,11 +68,13 @@ class VQVAE(nn.Module):
     def encode(self, x: Tensor) -> Tensor:
         """Return the map before rounding, (batch, side, side, dim)."""
         images = _as_images(x, self.pixels, self.likelihood.levels)
-        return self.encoder(images).movedim(1, -1)
+        with one_dtype(self, x):
+            return self.encoder(images).movedim(1, -1)
 
     def decode(self, vectors: Tensor) -> Tensor:
         """Return the likelihood's parameters for a map of vectors."""
-        return self.decoder(vectors.movedim(-1, 1)).flatten(1)
+        with one_dtype(self, vectors, "vectors"):
+            return self.decoder(vectors.movedim(-1, 1)).flatten(1)
 
     def codes(self, x: Tensor) -> Tensor:
         """Return the codes of x."""
@@ -126,7 +129,9 @@ class TwoLevelVQVAE(nn.Module):
 
     def encode_top(self, x: Tensor) -> Tensor:
         """Return the upper map before rounding, (batch, 2, 2, dim)."""
-        return self.to_top(self.features(_as_images(x))).movedim(1, -1)
+        images = _as_images(x)
+        with one_dtype(self, x):
+            return self.to_top(self.features(images)).movedim(1, -1)
 
     def spread(self, vectors: Tensor) -> Tensor:
         """Return what the lower level sees of the upper, (batch, 2 * hidden, 4, 4)."""
@@ -134,13 +139,16 @@ class TwoLevelVQVAE(nn.Module):
 
     def encode_bottom(self, x: Tensor, top: Tensor) -> Tensor:
         """Return the lower map before rounding, given the upper map's vectors."""
-        both = torch.cat((self.features(_as_images(x)), self.spread(top)), 1)
+        images = _as_images(x)
+        with one_dtype(self, x):
+            both = torch.cat((self.features(images), self.spread(top)), 1)
         return self.to_bottom(both).movedim(1, -1)
 
     def decode(self, top: Tensor, bottom: Tensor) -> Tensor:
         """Return the likelihood's parameters for the vectors of both maps."""
-        both = torch.cat((bottom.movedim(-1, 1), self.spread(top)), 1)
-        return self.decoder(both).flatten(1)
+        with one_dtype(self, bottom, "bottom"):
+            both = torch.cat((bottom.movedim(-1, 1), self.spread(top)), 1)
+            return self.decoder(both).flatten(1)
 
     def codes(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return the codes of both maps, the upper first."""

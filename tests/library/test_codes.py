@@ -212,3 +212,9 @@ def test_a_prior_refuses_what_is_no_code_and_no_label():
     for wrong in (labels + 1, labels - 2):
         with pytest.raises(ValueError, match="labels, the whole numbers 0 to 1, got"):
             model.log_prob(codes, wrong)
+
+
+@pytest.mark.parametrize("wrong", [[0, 3], [-1, 2], [0.5, 1.0]])
+def test_codes_that_there_are_not_have_no_frequency(wrong):
+    with pytest.raises(ValueError, match="expects codes, the whole numbers 0 to 2"):
+        perplexity(torch.tensor(wrong), 3)

@@ -175,3 +175,19 @@ def test_a_seed_gives_the_same_flow_again():
 def test_the_iteration_wants_a_tensor(data):
     with pytest.raises(TypeError, match=r"expects data as a torch\.Tensor, got"):
         iterated_gaussianization(data, 2)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("x", [3e4, 1e12, 1e19, 1e20, 1e30, -3e4, -1e12, -1e20, -1e30])
+def test_far_out_the_widest_component_is_all_there_is(x, dtype):
+    # There F is pi Phi((x - 0.5) / 2) but for the weight, which u forgets as 1 / u.
+    layer = mixture([0.0, 0.5, 1.0], [0.5, 2.0, 0.1], [0.2, 0.3, 0.5]).to(dtype)
+    there = torch.tensor([[x]], dtype=dtype, requires_grad=True)
+    z, log_det = layer.inverse(there)
+    torch.testing.assert_close(z[0, 0].item(), (x - 0.5) / 2, rtol=1e-6, atol=0)
+    assert abs(log_det.item() + math.log(2)) < 2e-6
+    (slope,) = torch.autograd.grad(z.sum(), there)
+    assert abs(slope.item() - 0.5) < 1e-5
+    back, log_det = layer(z.detach())
+    torch.testing.assert_close(back[0, 0].item(), x, rtol=1e-6, atol=0)
+    assert abs(log_det.item() - math.log(2)) < 2e-6

@@ -1,5 +1,7 @@
 """Layers for images: where entries go, what they see, and what whole flows weigh."""
 
+import math
+
 import pytest
 import torch
 from torch import Tensor
@@ -246,3 +248,22 @@ def test_the_temperature_scales_the_base_and_zero_gives_one_image():
     torch.testing.assert_close(sample_at(flow, 1.0, 5, seed=2), flow.sample(5, seed=2))
     with pytest.raises(ValueError, match="not negative, got -1"):
         sample_at(flow, -1, 3, seed=0)
+
+
+@pytest.mark.parametrize("build", [nice, realnvp, glow])
+def test_the_order_of_memory_is_no_matter(build):
+    flow = stirred(build(Logistic(), (2, 8, 8)), 0.05)
+    x = torch.rand(3, 128).clamp(0.01, 0.99)
+    expected, points = flow.log_prob(x), flow(flow.inverse(x)[0])[0]
+    pictures = x.view(3, 2, 8, 8).to(memory_format=torch.channels_last)
+    columns = x.T.contiguous().T
+    flow.to(memory_format=torch.channels_last)
+    for same in (pictures.flatten(1), columns):
+        torch.testing.assert_close(flow.log_prob(same), expected)
+        torch.testing.assert_close(flow(flow.inverse(same)[0])[0], points)
+
+
+@pytest.mark.parametrize("temperature", [math.nan, math.inf, -1.0])
+def test_a_temperature_is_a_number_from_zero_on(temperature):
+    with pytest.raises(ValueError, match=f"temperature.*, got {temperature}"):
+        sample_at(nice(Logistic(), (1, 2, 2)), temperature, 3, seed=0)

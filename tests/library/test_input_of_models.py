@@ -7,13 +7,17 @@ import pytest
 import torch
 
 from flowbook import baselines
+from flowbook.adversarial import Generator
+from flowbook.autoencoders import Autoencoder
 from flowbook.densities import (
     StandardNormal,
 )
+from flowbook.dequantization import LearnedNoise, pixel_histograms
 from flowbook.digits import DIM, digits
 from flowbook.elementwise import Exp
 from flowbook.estimators import score_function
 from flowbook.flow import Flow
+from flowbook.hierarchy import TwoLevelVAE
 from flowbook.importance import (
     effective_sample_size,
     log_mean_weight,
@@ -32,6 +36,7 @@ from flowbook.likelihoods import (
 from flowbook.linear import ActNorm, Diagonal
 from flowbook.linear_latent import LinearVAE, ProbabilisticPCA
 from flowbook.training import fit
+from flowbook.vqvae import VQVAE, TwoLevelVQVAE
 
 DISCRETE = {
     "Bernoulli": (Bernoulli, 2),
@@ -375,3 +380,57 @@ def test_a_baseline_names_the_images_that_it_wants(shape):
     for pair in ((right, wrong), (wrong, right)):
         with pytest.raises(ValueError, match=r"images of shape \(n, 64\), got"):
             baselines.histogram(*pair)
+
+
+LEVELS = torch.zeros(2, 64)
+MIXED = {
+    "two levels": (lambda: TwoLevelVAE(64, 2, 2, Bernoulli()).elbo, LEVELS),
+    "codes": (lambda: VQVAE(4).loss, LEVELS),
+    "codes on two levels": (lambda: TwoLevelVQVAE(4, 4).loss, LEVELS),
+    "map of codes": (lambda: VQVAE(4).decode, torch.zeros(2, 4, 4, 8)),
+    "autoencoder": (lambda: Autoencoder.deep(3, 2), torch.zeros(2, 3)),
+    "convolutions": (lambda: Autoencoder.convolutional(2), LEVELS),
+    "generator": (lambda: Generator(2, 3), torch.zeros(2, 3)),
+    "noise": (lambda: LearnedNoise(3), torch.zeros(2, 3)),
+}
+
+
+@pytest.mark.parametrize(("build", "x"), MIXED.values(), ids=MIXED)
+def test_a_model_of_one_dtype_refuses_another(build, x):
+    call = build()
+    call(x)
+    said = "has parameters of torch.float32 and got [a-z]+ of torch.float64"
+    with pytest.raises(ValueError, match=said):
+        call(x.double())
+
+
+@pytest.mark.parametrize(
+    ("halvings", "said"),
+    [(0, "halvings >= 1, got 0"), (-1, "got -1"), (4, "a multiple of 16 for pixels")],
+)
+def test_an_image_of_eight_is_halved_once_to_thrice(halvings, said):
+    with pytest.raises(ValueError, match=said):
+        VQVAE(4, halvings=halvings)
+    assert VQVAE(4, halvings=3).codes(LEVELS).shape == (2, 1, 1)
+
+
+@pytest.mark.parametrize("name", ["shift", "scale"])
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_two_levels_shift_and_scale_by_numbers(name, value):
+    with pytest.raises(ValueError, match=f"expects a finite {name}, got {value}"):
+        TwoLevelVAE(4, 2, 2, Bernoulli(), **{name: value})
+
+
+def test_there_are_no_more_principal_components_than_dimensions():
+    with pytest.raises(ValueError, match="at most 3 latents, got 4"):
+        Autoencoder.principal(torch.randn(9, 3), 4)
+    x = torch.randn(9, 3)
+    torch.testing.assert_close(Autoencoder.principal(x, 3)(x), x, atol=1e-5, rtol=0)
+
+
+def test_layers_without_a_base_have_no_density():
+    layers = pixel_histograms(torch.zeros(2, 3))
+    for use in (lambda: layers.log_prob(torch.ones(2, 3)), lambda: layers.sample(2, 0)):
+        with pytest.raises(ValueError, match="expects a flow with a base density"):
+            use()
+    assert Flow(StandardNormal(3), [layers]).sample(2, 0).shape == (2, 3)

@@ -70,3 +70,15 @@ def test_matching_names_the_data_that_it_wants(data, error, message):
 def test_a_field_on_the_line_that_drops_its_axis_is_refused():
     with pytest.raises(ValueError, match=r"gives shape \(5, 1\), got \(5,\)"):
         matching_loss(lambda y, t: y[:, 0], torch.randn(5, 1))
+
+
+def test_matching_follows_its_seed_and_leaves_chance_alone():
+    data = torch.randn(20, 2)
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    options = {"hidden": 4, "steps": 2, "solver_steps": 2, "seed": 1}
+    flow = fit_matching(data, **options)
+    assert torch.equal(torch.rand(3), expected)
+    again = fit_matching(data, **options)
+    assert torch.equal(again.log_prob(data), flow.log_prob(data))

@@ -60,6 +60,16 @@ def test_a_judge_guesses_between_equals_and_knows_what_is_apart():
     assert two_sample_accuracy(real, fake + 9, new_real, new_fake + 9) > 0.99
 
 
+def test_what_trains_a_judge_or_a_probe_leaves_chance_alone():
+    points, labels = torch.randn(4, 30, 2), torch.arange(30) % 2
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    two_sample_accuracy(*points)
+    probe_accuracy(points[0], labels, points[1], labels)
+    assert torch.equal(torch.rand(3), expected)
+
+
 def test_a_shift_is_its_own_distance_but_for_the_noise_of_samples():
     sample = partial(NORMAL.sample, dtype=torch.float64)
     here, _ = transport(sample, sample)
