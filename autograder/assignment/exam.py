@@ -273,8 +273,12 @@ def read_exam(source: Path, assignment: str | None = None) -> Exam:
     for name, text in tests.items():
         parse_test(source, name, text)
     text = json.dumps(released, sort_keys=True)  # the same from .md and from .ipynb
-    files = packed(beside(source))
-    return Exam(assignment or source.stem, text, tests, files=files)
+    files = beside(source)
+    for name, content in files.items():
+        for secret in SECRETS:
+            if secret.encode() in content:
+                raise CourseError(f"{source.parent / name}: '{secret}' is in it.")
+    return Exam(assignment or source.stem, text, tests, files=packed(files))
 
 
 def parse_test(source: Path, name: str, text: str) -> None:

@@ -47,8 +47,8 @@ def handed_out(folder: Path) -> Iterator[Path]:
     """What lies in a folder and is no source, nothing hidden, and no tool's."""
     for path in folder.rglob("*") if folder.is_dir() else ():
         parts = path.relative_to(folder).parts
-        is_kept = any(part.startswith(".") or part == "__pycache__" for part in parts)
-        if not is_kept and path.suffix not in SOURCES:
+        is_hidden = any(part.startswith(".") or part == "__pycache__" for part in parts)
+        if not is_hidden and path.suffix not in SOURCES:
             yield path
 
 

@@ -76,12 +76,15 @@ def publish(course: Course, assignment: str, source: Path) -> Path:
         trial = Course(Path(folder), course.url)
         write_whole(trial.source(assignment), instructor_version(source))
         course.gradebook().close()  # made now, if there is none
+        before = beside(course.source(assignment))
         fill_gradebook(trial, course.root.name, assignment)
         shutil.rmtree(course.source(assignment).parent, ignore_errors=True)
         write_whole(course.source(assignment), trial.source(assignment).read_bytes())
     files = beside(source)
     for folder in (course.source(assignment).parent, course.release(assignment).parent):
         write_files(files, folder)
+    for name in before.keys() - files.keys():  # of an earlier release
+        (course.release(assignment).parent / name).unlink(missing_ok=True)
     note_handed_out(course, assignment)  # of a course that has kept no marks so far
     write_whole(course.release(assignment), student_version(source))
     note_handed_out(course, assignment)

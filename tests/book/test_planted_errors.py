@@ -130,7 +130,9 @@ def files_behind(code: str) -> set[Path]:
 
 def fingerprint(cells: list[str], errors: list[Error]) -> str:
     """A number of all that decides whether the errors are caught."""
-    files = files_behind("\n".join(cells)) | set((ROOT / "flowbook").glob("*.json"))
+    files = files_behind("\n".join(cells))
+    texts = "".join(path.read_text() for path in files)
+    files |= {path for path in (ROOT / "flowbook").glob("*.json") if path.name in texts}
     parts = [*cells, repr(errors), Path(__file__).read_text()]
     parts.append(str(sys.version_info[:2]))
     parts += [path.read_text() for path in sorted(files)]

@@ -87,6 +87,13 @@ def run(*arguments):
     return done
 
 
+def test_a_file_that_holds_a_solution_is_not_handed_out(tmp_path):
+    source = assignment(tmp_path)
+    (source.parent / "draft.py").write_text("### BEGIN SOLUTION\nreturn 1\n")
+    with pytest.raises(CourseError, match=r"draft\.py: 'BEGIN SOLUTION' is in it"):
+        read_exam(source)
+
+
 @pytest.fixture(scope="module")
 def graded(tmp_path_factory):
     """A class of three: one honest, one with other data, one who writes into them."""
@@ -132,6 +139,19 @@ def test_students_receive_the_files_and_no_source(graded):
     found = [path for path in release.rglob("*") if path.is_file()]
     names = {path.relative_to(release).as_posix() for path in found}
     assert names == {f"{NAME}.ipynb", *FILES}
+
+
+@pytest.mark.grading
+def test_a_file_that_the_next_release_lacks_is_handed_out_no_more(graded):
+    (graded / "solutions" / NAME / "old.csv").write_text("1\n")
+    course = ["--course", str(graded / "course")]
+    solutions = ["--solutions", str(graded / "solutions")]
+    run("release", NAME, *course, *solutions)
+    assert (graded / "course" / "release" / NAME / "old.csv").is_file()
+    (graded / "solutions" / NAME / "old.csv").unlink()
+    run("release", NAME, *course, *solutions)
+    assert not (graded / "course" / "release" / NAME / "old.csv").exists()
+    assert (graded / "course" / "release" / NAME / "units.py").is_file()
 
 
 @pytest.mark.grading
