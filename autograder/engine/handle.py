@@ -89,6 +89,10 @@ class Child:
         else:
             self.watch.interrupt(signal.SIGALRM)
 
+    def take_one_share(self) -> None:
+        """Have all that it starts weigh little beside what it answers."""
+        self.watch.take_one_share(self.copy.pid if self.copy else None)
+
     # --- as it was --------------------------------------------------------------------
 
     def keep(self) -> None:

@@ -221,7 +221,7 @@ class Pair:
         """See what is used, and let it be neither too much memory nor other's time."""
         timer.look()
         for child in self.children.values():
-            child.watch.take_one_share()
+            child.take_one_share()
             over = not child.gone and child.watch.over(self.limits.memory)
             if over and not child.go_back():
                 child.kill()  # its end is noticed later

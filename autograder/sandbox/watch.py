@@ -66,18 +66,23 @@ class Watch:
         """What the family has used of a processor, and has waited for one."""
         return sum(map(used, descendants(self.pid)), Use())
 
-    def take_one_share(self) -> None:
-        """Have a family that keeps n threads busy weigh on others as one thread.
+    def take_one_share(self, main: int | None = None) -> None:
+        """Have a family that keeps n threads busy weigh on others as few do.
 
-        A thread's share falls by a fifth with each step of its niceness. The kernel may
-        see to it by itself (an autogroup for each session); then this changes nothing.
+        A thread's share falls by a fifth with each step of its niceness. The threads of
+        `main` and of its newest child step back by their own number only: what others
+        of the family use up must not keep an answer waiting.
         """
-        threads = [thread for pid in descendants(self.pid) for thread in busy(pid)]
-        nice = min(MOST_NICE, round(math.log(max(1, len(threads)), STEP)))
-        for thread in threads:
-            with contextlib.suppress(OSError):  # it has ended
-                if os.getpriority(os.PRIO_PROCESS, thread) < nice:
-                    os.setpriority(os.PRIO_PROCESS, thread, nice)
+        main = main or self.inner
+        first = {main, *[*children(main)][-1:]} if main else set()
+        running = {pid: busy(pid) for pid in descendants(self.pid)}
+        number = sum(map(len, running.values()))
+        for pid, found in running.items():
+            nice = steps_back(len(found) if pid in first else number)
+            for thread in found:
+                with contextlib.suppress(OSError):  # it has ended
+                    if os.getpriority(os.PRIO_PROCESS, thread) < nice:
+                        os.setpriority(os.PRIO_PROCESS, thread, nice)
 
     def interrupt(self, number: int = signal.SIGINT) -> bool:
         """Signal the process that student's code runs in; False if it has ended."""
@@ -121,6 +126,11 @@ class Watch:
         seen.update(found for pid in pids if (found := find(pid)))
         now = [find(process.pid) for process in seen]
         return [found for found in now if found in seen and found.runs]
+
+
+def steps_back(number: int) -> int:
+    """The niceness at which so many weigh as one that is not nice."""
+    return min(MOST_NICE, round(math.log(max(1, number), STEP)))
 
 
 def end(process: Process) -> None:
