@@ -74,6 +74,14 @@ def test_the_search_finds_both_spellings_of_a_word(visit, address):
     assert visit.problems == []
 
 
+def test_an_excerpt_of_the_search_shows_no_tex(visit, address):
+    visit.page.goto(f"{address}/search.html?q=determinant")
+    visit.page.locator("#search-results .context").nth(9).wait_for(timeout=10_000)
+    excerpts = visit.page.locator("#search-results .context").all_inner_texts()
+    assert any("…" in each for each in excerpts)
+    assert [each for each in excerpts if "\\" in each or "$" in each] == []
+
+
 def test_the_search_box_leads_to_the_page_with_the_term(visit, address):
     visit.open(f"{address}/{PAGES[0]}.html")
     visit.page.keyboard.press("Control+k")
