@@ -5,6 +5,7 @@ user, whom root becomes for the purpose.
 """
 
 import json
+import math
 import os
 import signal
 import socket
@@ -16,8 +17,8 @@ from pathlib import Path
 import pytest
 from plain_user import NOBODY, python_of
 
-from autograder.sandbox import tier, tiers
-from autograder.sandbox.processes import descendants, find
+from autograder.sandbox import Watch, tier, tiers
+from autograder.sandbox.processes import children, descendants, find
 
 PROJECT = Path(__file__).parents[3]
 MEGABYTE = 1024**2
@@ -242,6 +243,48 @@ def test_the_user_inside_is_nobody_with_rights(keeper):
 def test_a_box_has_one_share_of_the_processors(keeper):
     # A new session would be a new group of the scheduler's, with a share of its own.
     assert keeper.value("sessions") == [[None, True], [None, True]]
+
+
+FAMILY = """import os, signal
+def start(work):
+    if (pid := os.fork()) == 0:
+        work()
+    return pid
+def busy():
+    while True: pass
+def main():
+    for _ in range(7): start(busy)
+    signal.pause()
+start(main)
+signal.pause()
+"""
+
+
+def test_a_familys_answer_does_not_step_back_for_what_else_it_keeps_busy():
+    with subprocess.Popen(
+        [sys.executable, "-c", FAMILY], start_new_session=True
+    ) as process:
+        watch = Watch(process.pid)
+        try:
+            until(lambda: watch.inner and len(list(children(watch.inner))) == 7)
+            *others, newest = children(watch.inner)
+            nice = round(math.log(7, 1.25))
+            until(lambda: watch.take_one_share() or {*map(niceness, others)} == {nice})
+            assert niceness(newest) == niceness(watch.inner) == 0
+        finally:
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def until(ready, seconds=60):
+    """Wait for what becomes true in time on any machine."""
+    end = time.monotonic() + seconds
+    while not ready():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+def niceness(pid):
+    return os.getpriority(os.PRIO_PROCESS, pid)
 
 
 @grading
