@@ -110,3 +110,16 @@ def test_a_folded_solution_opens(visit, address):
     assert not body.is_visible()
     solution.locator("button, summary").first.click()
     body.wait_for(state="visible")
+
+
+@pytest.mark.parametrize("name", ["index", CHAPTERS[6], "search"])
+def test_every_icon_is_drawn(visit, address, name):
+    visit.page.goto(f"{address}/{name}.html")
+    visit.page.locator("svg.svg-inline--fa").first.wait_for(state="attached")
+    assert visit.page.locator("i[class*='fa-']").count() == 0  # all are replaced
+    drawn = visit.page.evaluate(
+        "() => [...document.querySelectorAll('svg.svg-inline--fa')].map((icon) =>"
+        " [icon.dataset.icon, icon.querySelector('path')?.getAttribute('d') ?? ''])"
+    )
+    assert len(drawn) >= 7
+    assert [icon for icon, lines in drawn if len(lines) < 20] == []
