@@ -1,6 +1,7 @@
 """Killed at any moment, graded again: the same gradebook, and nothing left behind."""
 
 import json
+import math
 import os
 import random
 import shutil
@@ -17,11 +18,14 @@ from tiny_assignment import submission as handed
 import autograder
 from autograder.course.folder import Course
 from autograder.grade.record import record
+from autograder.grade.recorder import Recorder
+from autograder.grade.workers.answer import Answer
 from autograder.judge.judge import no_points
 from autograder.judge.rebuild import intake
 from autograder.model import Outcome, Result
 from autograder.results.csv_export import export_csv
 
+RECEIVED = "2026-11-20 10:00:00 UTC"
 SLOW = "import time\ntime.sleep({})\n"
 
 
@@ -135,7 +139,19 @@ def enter(course, exam, results):
         for result in results:
             done = course.result(NAME, result.student)
             if done is None or done.key != result.key:
-                record(course, exam, result, gradebook, "2026-11-20 10:00:00 UTC")
+                record(course, exam, result, gradebook, RECEIVED)
+
+
+def enter_together(course, exam, results):
+    """The same where all come within a moment: one transaction enters them."""
+    with course.gradebook() as gradebook:
+        recorder = Recorder(course, exam, gradebook, lambda _: RECEIVED)
+        recorder.entered = math.inf  # nobody is entered before the last has come
+        for result in results:
+            done = course.result(NAME, result.student)
+            if done is None or done.key != result.key:
+                recorder.keep(Answer.of(result))
+        recorder.finish()
 
 
 def killed_before(write, work):
@@ -177,7 +193,8 @@ def count_writes(fatal):
     os.replace = replaced
 
 
-def test_a_kill_before_any_write_changes_nothing_in_the_end(tmp_path):
+@pytest.mark.parametrize("way", [enter, enter_together], ids=["one", "together"])
+def test_a_kill_before_any_write_changes_nothing_in_the_end(tmp_path, way):
     course, exam = tiny_course(tmp_path / "whole")
     first = [a_result(exam, "ada", RIGHT, 2.0), a_result(exam, "bob", RIGHT, 0.0)]
     enter(course, exam, first)
@@ -188,14 +205,17 @@ def test_a_kill_before_any_write_changes_nothing_in_the_end(tmp_path):
     shutil.copytree(course.root, tmp_path / "before")
     changed = RIGHT | {"why": "Otherwise."}
     then = [a_result(exam, "ada", changed, 0.0), a_result(exam, "cyd", RIGHT, 2.0)]
-    enter(course, exam, then)
+    way(course, exam, then)
     expected, scores = tables(course, NAME), csv(course)
     assert expected["waiting"]["ada", "why"]  # it is flagged: its answer changed
     for write in range(100):
         other = Course(tmp_path / f"killed{write}")
         shutil.copytree(tmp_path / "before", other.root)
-        killed = killed_before(write, lambda other=other: enter(other, exam, then))
-        enter(other, exam, then)
+        killed = killed_before(write, lambda other=other: way(other, exam, then))
+        for each in then[: write if way is enter_together else 0]:
+            kept = other.pending(NAME, each.student) or other.result(NAME, each.student)
+            assert kept.key == each.key, write  # what was finished is there
+        way(other, exam, then)
         assert tables(other, NAME) == expected, write
         assert csv(other) == scores, write
         assert journal(other) == journal(course), write

@@ -14,6 +14,7 @@ from tiny_assignment import NAME, hand_in, handed_in, tiny_course, tiny_exam
 
 import autograder
 from autograder.assignment.exam import exam_from_bytes
+from autograder.grade.workers.answer import Answer
 from autograder.grade.workers.local import LocalWorkers
 from autograder.grade.workers.task import Lost, Task, perform, read_result
 from autograder.model import CourseError, Limits, Outcome, Submission
@@ -56,8 +57,9 @@ def test_a_worker_gives_what_the_parent_would(exam):
 @pytest.mark.parametrize("change", [{"key": "other"}, {"student": "bob"}], ids=str)
 def test_an_answer_to_another_question_is_a_failure(exam, change):
     (task,) = tasks(1)
-    answer = json.loads(perform(exam.to_bytes(), task.to_bytes())) | change
-    result = read_result(task, json.dumps(answer).encode(), exam)
+    answer = Answer.from_bytes(perform(exam.to_bytes(), task.to_bytes()))
+    other = replace(answer, result=replace(answer.result, **change))
+    result = read_result(task, other.to_bytes(), exam)
     assert (result.outcome, result.student) == (Outcome.FAILED, "student0")
     assert "another version" in result.reason
 
