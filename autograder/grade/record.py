@@ -167,8 +167,9 @@ def rows_of(
 ) -> dict[str, Rows]:
     """Have these submissions in the gradebook, made as nbgrader makes one.
 
-    Its `add_submission` asks for one at a time, and for every row of it: here all are asked for at
-    once, by what the tables have an index of. What is new is only added to the session.
+    Its `add_submission` asks for one at a time, and for every row of it: here all are
+    asked for at once, by what the tables have an index of. What is new is only added to
+    the session.
     """
     from nbgrader.api import (
         BaseCell,

@@ -2,11 +2,13 @@
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from grading_process import until
@@ -163,6 +165,11 @@ class Cluster:
         self.processes.append(made)
         return made
 
+    def end_worker(self):
+        worker = self.processes.pop()
+        worker.kill()
+        worker.wait(30)
+
     def end(self):
         for process in reversed(self.processes):
             process.terminate()
@@ -187,6 +194,52 @@ def test_a_cluster_gives_the_grades_that_this_machine_gives(cluster, tmp_path):
     assert [replace(r, seconds=0) for r in there] == [
         replace(r, seconds=0) for r in here
     ]
+
+
+def test_a_cluster_without_workers_says_so_and_goes_on_when_one_comes(
+    cluster, exam, capsys
+):
+    from autograder.grade.workers.dask import ClusterWorkers
+
+    cluster.end_worker()
+    with ClusterWorkers(exam.to_bytes(), cluster.address) as workers:
+        until(lambda: not workers.client.nthreads(), "end of the only worker")
+        workers.seen -= 8  # seconds in which there was none
+        results = workers.results(tasks(2))
+        answers = []
+        asking = Thread(target=lambda: answers.extend(results))
+        asking.start()
+        until(lambda: workers.said, "word of it")
+        cluster.add_worker()
+        asking.join(60)
+    said = capsys.readouterr().err
+    assert "has no workers" in said
+    assert "there are workers now" in said
+    assert len(answers) == 2
+
+
+def test_the_exam_travels_once_and_outlives_the_worker_that_held_it(cluster, exam):
+    from autograder.grade.workers.dask import ClusterWorkers
+
+    large = replace(exam, files={"data.csv": "A" * 200_000})
+    task, more = tasks(2)
+    with ClusterWorkers(large.to_bytes(), cluster.address) as workers:
+        (first,) = workers.results([task])
+        cluster.end_worker()
+        future = workers.submit(more)
+        sizes = workers.client.run_on_scheduler(sizes_of_tasks)
+        cluster.add_worker()
+        answer = future.result(60)
+    assert read_result(*first, large).outcome == Outcome.INVALID
+    assert read_result(more, answer, large).outcome == Outcome.INVALID
+    assert sizes[future.key] < len(more.to_bytes()) + 5_000
+    assert sizes[workers.held.key] > 200_000
+
+
+def sizes_of_tasks(dask_scheduler):
+    """The bytes of each task that a scheduler holds."""
+    tasks = dask_scheduler.tasks
+    return {key: len(pickle.dumps(each.run_spec)) for key, each in tasks.items()}
 
 
 def test_a_scheduler_that_ends_is_said_and_what_is_done_is_kept(cluster, exam):
