@@ -15,6 +15,7 @@ import tokenize
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -89,9 +90,12 @@ def similar_pairs(
         norm=None,
         dtype=np.float32,
     )
+    rest = bags()
+    if (first := next(rest, None)) is None:  # nobody wrote anything
+        return []
     try:
-        weights = weighed(count.transform(bags()))
-    except ValueError:  # nobody wrote anything, or what fewer than half of them wrote
+        weights = weighed(count.transform(chain([first], rest)))
+    except ValueError:  # nothing is left that fewer than half of them wrote
         return []
     enough = np.flatnonzero(np.diff(weights.indptr) >= LEAST)
     closest = closest_rows(weights[enough])

@@ -227,7 +227,8 @@ def test_the_exam_travels_once_and_outlives_the_worker_that_held_it(cluster, exa
         (first,) = workers.results([task])
         cluster.end_worker()
         future = workers.submit(more)
-        sizes = workers.client.run_on_scheduler(sizes_of_tasks)
+        until(lambda: future.key in sizes_of_tasks(workers.client), "task there")
+        sizes = sizes_of_tasks(workers.client)
         cluster.add_worker()
         answer = future.result(60)
     assert read_result(*first, large).outcome == Outcome.INVALID
@@ -236,10 +237,14 @@ def test_the_exam_travels_once_and_outlives_the_worker_that_held_it(cluster, exa
     assert sizes[workers.held.key] > 200_000
 
 
-def sizes_of_tasks(dask_scheduler):
+def sizes_of_tasks(client):
     """The bytes of each task that a scheduler holds."""
-    tasks = dask_scheduler.tasks
-    return {key: len(pickle.dumps(each.run_spec)) for key, each in tasks.items()}
+    return client.run_on_scheduler(
+        lambda dask_scheduler: {
+            key: len(pickle.dumps(each.run_spec))
+            for key, each in dask_scheduler.tasks.items()
+        }
+    )
 
 
 def test_a_scheduler_that_ends_is_said_and_what_is_done_is_kept(cluster, exam):
