@@ -34,8 +34,8 @@ from autograder.assignment.cache import released_exam
 from autograder.assignment.cells import is_answer
 from autograder.course.folder import Course
 from autograder.course.submitted import Note, write_folder
+from autograder.grade.workers.answer import Answer
 from autograder.grade.workers.task import Task, perform
-from autograder.model import Result
 from autograder.release.release import find_source, publish
 from autograder.results.csv_export import export_csv
 from autograder.results.report import write_report
@@ -133,8 +133,8 @@ def most_memory() -> float:
 def apart(answer: bytes, seed: int) -> bytes:
     """The answer with code of its own in the first answer cell: about 1,000 tokens."""
     draw = random.Random(seed)
-    found = json.loads(answer)
-    notebook = json.loads(found["notebook"])
+    result = Answer.from_bytes(answer).whole
+    notebook = json.loads(result.notebook)
     cell = next(filter(is_answer, notebook["cells"]))
     calls = ["abs", "max", "min", "sum", "len", "round", "pow", "divmod", "sorted"]
     lines = [
@@ -143,8 +143,8 @@ def apart(answer: bytes, seed: int) -> bytes:
         for _ in range(150)
     ]
     cell["source"] = "\n".join(lines)
-    result = Result.from_json(answer.decode())
-    return replace(result, notebook=json.dumps(notebook)).to_json().encode()
+    changed = replace(result, notebook=json.dumps(notebook))
+    return Answer.of(changed).to_bytes()
 
 
 def main() -> None:

@@ -77,7 +77,12 @@ class Answer:
 
     @classmethod
     def from_bytes(cls, data: bytes) -> Self:
-        """Read what `to_bytes` wrote; ValueError says what is not an answer."""
+        """Read what `to_bytes` wrote, or a Result's JSON alone.
+
+        ValueError says what is neither.
+        """
+        if data.startswith(b"{"):
+            return cls.of(Result.from_json(data.decode("utf-8")))
         start = HEAD + int.from_bytes(data[:HEAD], "big")
         try:
             head = json.loads(data[HEAD:start])

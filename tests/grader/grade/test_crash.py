@@ -212,7 +212,8 @@ def test_a_kill_before_any_write_changes_nothing_in_the_end(tmp_path, way):
         other = Course(tmp_path / f"killed{write}")
         shutil.copytree(tmp_path / "before", other.root)
         killed = killed_before(write, lambda other=other: way(other, exam, then))
-        for each in then[: write if way is enter_together else 0]:
+        # The first write opens the gradebook.
+        for each in then[: max(0, write - 1) if way is enter_together else 0]:
             kept = other.pending(NAME, each.student) or other.result(NAME, each.student)
             assert kept.key == each.key, write  # what was finished is there
         way(other, exam, then)
