@@ -73,11 +73,14 @@ def grade_class(
         place_attempts(grading, wanted, rules, work)
         kept = {} if force or only else grading.unchanged(wanted)
         todo = [student for student in wanted if student not in kept]
-        unentered = grading.not_entered(kept)
+        unentered = patiently(lambda: grading.not_entered(kept))
         penalties = Penalties(course, assignment)
         if todo or unentered or not penalties.entered():
             workforce = work(len(todo))
-            with course.gradebook() as gradebook, penalties.renewed(gradebook):
+            with (
+                patiently(course.gradebook) as gradebook,
+                penalties.renewed(gradebook),
+            ):
                 recorder = Recorder(course, exam, gradebook, grading.received)
                 grading.enter(unentered, recorder)
                 grading.run(todo, recorder, workforce, progress)
