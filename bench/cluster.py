@@ -10,13 +10,14 @@ their bytes, and every student must have a grade.
 """
 
 import argparse
+import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
@@ -68,6 +69,11 @@ class Network:
             ip(*inside, "addr", "add", f"{self.net}.{number}/24", "dev", "e0")
             ip(*inside, "link", "set", "e0", "up")
         self.start("scheduler", "--host", f"{self.net}.1", "--port", "8786")
+        while True:
+            with contextlib.suppress(OSError):
+                socket.create_connection((f"{self.net}.1", 8786)).close()
+                break
+            time.sleep(0.1)
         for number in range(len(self.spaces)):
             self.worker(number)
         return self
@@ -98,11 +104,9 @@ class Network:
         command = [dask, name.split()[0], *words, "--no-dashboard"]
         if space is not None:
             command = ["ip", "netns", "exec", self.spaces[space], *command]
-        patience = {"SCHEDULER__WORKER_TTL": TTL, "COMM__TIMEOUTS__TCP": "10s"}
-        patience["COMM__TIMEOUTS__CONNECT"] = "10s"
         self.processes[name] = subprocess.Popen(
             command,
-            env=os.environ | {f"DASK_DISTRIBUTED__{k}": v for k, v in patience.items()},
+            env=os.environ | {"DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": TTL},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
@@ -112,7 +116,7 @@ class Network:
         self.processes[name].kill()
         self.processes[name].wait()
 
-    @contextmanager
+    @contextlib.contextmanager
     def cable_drawn(self, number: int) -> Iterator[None]:
         """One worker hears nobody, and nobody hears it."""
         cable = f"{self.name}c{number}"

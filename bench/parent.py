@@ -16,6 +16,7 @@ gives the class of `apart` different code, each submission about 150 lines of it
 
 import argparse
 import json
+import os
 import random
 import sys
 import tempfile
@@ -80,9 +81,13 @@ def filled(course: Course, made: MadeUp, students: int) -> Task:
     """Have the students hand the same in; the first one's task."""
     content = made.submission(0)
     note = Note(f"{made.assignment}.ipynb", received="2026-11-20T10:00:00+00:00")
-    for number in range(students):
+    first = course.submitted(made.assignment, ONE)
+    write_folder(first, note, content, passes.settings(course).zone)
+    for number in range(1, students):
         folder = course.submitted(made.assignment, name_of(number))
-        write_folder(folder, note, content, passes.settings(course).zone)
+        folder.mkdir(parents=True)
+        for path in first.iterdir():
+            os.link(path, folder / path.name)
     exam = released_exam(course, made.assignment)
     return passes.Grading(course, exam, passes.Limits(), 0).task(ONE)
 

@@ -4,6 +4,7 @@ What travels is bytes. A worker on which no process may be started, or without t
 package, gives no grades: its tasks fail with the reason, and can be tried again.
 """
 
+import asyncio
 import logging
 import time
 import warnings
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from distributed import Client, Future, as_completed
 
 TALKATIVE = ("distributed", "distributed.client")
-TO_ANSWER = 15.0  # seconds for the scheduler
+TO_ANSWER = 10.0  # seconds for the scheduler
 # Tasks that wait in the scheduler: what an adaptive cluster sizes itself by.
 AT_ONCE = 64
 LOOK = 1.0  # seconds from one look at the workers to the next
@@ -53,10 +54,12 @@ class ClusterWorkers:
         for name in TALKATIVE:  # what they say of a lost scheduler, we say in a line
             logging.getLogger(name).setLevel(logging.CRITICAL)
         try:
+            asyncio.run(asyncio.wait_for(greet(self.address), TO_ANSWER))
             self.client = Client(self.address, timeout=TO_ANSWER, set_as_default=False)
         except (OSError, ValueError, TimeoutError) as error:
+            why = str(error) or f"none within {TO_ANSWER:g} s"
             raise CourseError(
-                f"{self.address}: no Dask scheduler answers there ({error})."
+                f"{self.address}: no Dask scheduler answers there ({why})."
             ) from error
         key = f"autograder-exam-{sha256(self.exam).hexdigest()}"
         with quiet():
@@ -150,6 +153,14 @@ class ClusterWorkers:
             raise CancelledError
         error = future.exception()
         return Lost(f"{type(error).__name__}: {error}")
+
+
+async def greet(address: str) -> None:
+    """Speak to a scheduler: a client would wait for ever for one that never answers."""
+    from distributed.comm import connect
+
+    comm = await connect(address)
+    await comm.close()
 
 
 @contextmanager

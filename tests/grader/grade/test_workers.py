@@ -4,6 +4,7 @@ import json
 import os
 import pickle
 import signal
+import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -216,6 +217,17 @@ def test_a_cluster_without_workers_says_so_and_goes_on_when_one_comes(
     assert "has no workers" in said
     assert "there are workers now" in said
     assert len(answers) == 2
+
+
+def test_a_scheduler_that_never_answers_is_said(exam, monkeypatch):
+    from autograder.grade.workers import dask
+
+    monkeypatch.setattr(dask, "TO_ANSWER", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        address = f"tcp://127.0.0.1:{mute.getsockname()[1]}"
+        workers = dask.ClusterWorkers(exam.to_bytes(), address)
+        with pytest.raises(CourseError, match="no Dask scheduler answers"), workers:
+            pass
 
 
 def test_the_exam_travels_once_and_outlives_the_worker_that_held_it(cluster, exam):
