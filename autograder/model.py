@@ -134,7 +134,15 @@ class Result:
     def from_json(cls, text: str) -> Self:
         """Read what `to_json` wrote; ValueError says what is not a Result."""
         try:
-            fields: dict[str, Any] = json.loads(text)
+            fields = json.loads(text)
+        except ValueError as error:
+            raise ValueError(f"not the JSON of a Result: {error}") from error
+        return cls.from_plain(fields)
+
+    @classmethod
+    def from_plain(cls, fields: dict[str, Any]) -> Self:
+        """Make one of its fields as JSON holds them; ValueError for other ones."""
+        try:
             fields["outcome"] = Outcome(fields["outcome"])
             fields["cells"] = tuple(CellResult(**cell) for cell in fields["cells"])
             fields["repairs"] = tuple(fields["repairs"])

@@ -84,17 +84,17 @@ class Course:
         return path
 
     def pending_path(self, assignment: str, student: str) -> Path:
-        """A result that could not be entered in the gradebook yet."""
+        """A result that is not entered in the gradebook yet."""
         return self.root / "results" / assignment / "pending" / f"{student}.json"
 
     def pending(self, assignment: str, student: str) -> Result | None:
         """The same, read; None when there is none."""
         return _read_result(self.pending_path(assignment, student))
 
-    def write_pending(self, result: Result) -> None:
-        """Keep a result until it can be entered, whole or not at all."""
-        path = self.pending_path(result.assignment, result.student)
-        write_whole(path, result.to_json().encode("utf-8"))
+    def settle(self, assignment: str, student: str) -> None:
+        """Have the journal hold the result that waited to be entered."""
+        path = self.result_path(assignment, student)
+        os.replace(self.pending_path(assignment, student), path)
 
     def assignments(self) -> list[str]:
         """The assignments that have been released here, sorted."""

@@ -171,22 +171,36 @@ def enter_penalties(course: Course, assignment: str, gradebook: "Gradebook") -> 
     So formgrader and nbgrader's exporters show what our export says. Entered again
     after a person graded: a penalty is a share of all points.
     """
-    from nbgrader.api import SubmittedAssignment, SubmittedNotebook
+    from nbgrader.api import Grade, SubmittedAssignment, SubmittedNotebook
+    from sqlalchemy import func, update
 
-    entry = gradebook.find_assignment(assignment)
+    entry, session = gradebook.find_assignment(assignment), gradebook.db()
     due = settings(course).due.get(assignment)
     entry.duedate = due and due.astimezone(UTC).replace(tzinfo=None)
-    submissions = (
-        gradebook.db.query(SubmittedNotebook)
+    submitted = SubmittedAssignment.assignment_id == entry.id
+    rows = (
+        session.query(
+            SubmittedNotebook.id,
+            SubmittedAssignment.student_id,
+            SubmittedNotebook.late_submission_penalty,
+        )
         .join(SubmittedAssignment)
-        .filter(SubmittedAssignment.assignment_id == entry.id)
+        .filter(submitted)
         .all()
     )
-    students = {each.id: each.student.id for each in submissions}
-    late = lateness(course, assignment, students.values())
-    for submission in submissions:
-        cost = late.get(students[submission.id])
-        penalty = cost.share * submission.score if cost and cost.share else None
-        if submission.late_submission_penalty != penalty:
-            submission.late_submission_penalty = penalty
-    gradebook.db.commit()
+    late = lateness(course, assignment, {student for _, student, _ in rows})
+    scores: dict[str, float] = {}
+    if any(each.share for each in late.values()):
+        sums = session.query(Grade.notebook_id, func.sum(Grade.score))
+        sums = sums.join(SubmittedNotebook).join(SubmittedAssignment)
+        scores = dict(sums.filter(submitted).group_by(Grade.notebook_id).all())
+    changed = []
+    for notebook, student, before in rows:
+        cost = late.get(student)
+        score = scores.get(notebook) or 0.0
+        penalty = cost.share * score if cost and cost.share else None
+        if before != penalty:
+            changed.append({"id": notebook, "late_submission_penalty": penalty})
+    if changed:
+        session.execute(update(SubmittedNotebook), changed)
+    session.commit()

@@ -44,8 +44,9 @@ def grade_class(
 ) -> list[Result]:
     """Grade what was collected for an assignment; return all its results, by student.
 
-    A submission whose content, tests and seed are those of its last grade is not
-    graded again, unless `force`. `students` names those to grade; all by default.
+    They are without their notebooks, which the journal holds (`Course.result`). A
+    submission whose content, tests and seed are those of its last grade is not graded
+    again, unless `force`. `students` names those to grade; all by default.
     `workers` processes grade on this machine, one for each processor by default; or
     those of the Dask `scheduler` at this address. `unsandboxed` gives students' code
     the rights of whoever runs the grader. A KeyboardInterrupt leaves every
@@ -72,16 +73,19 @@ def grade_class(
         place_attempts(grading, wanted, rules, work)
         kept = {} if force or only else grading.unchanged(wanted)
         todo = [student for student in wanted if student not in kept]
-        unentered = grading.not_entered(kept)
+        unentered = patiently(lambda: grading.not_entered(kept))
         penalties = Penalties(course, assignment)
         if todo or unentered or not penalties.entered():
             workforce = work(len(todo))
-            with course.gradebook() as gradebook, penalties.renewed(gradebook):
+            with (
+                patiently(course.gradebook) as gradebook,
+                penalties.renewed(gradebook),
+            ):
                 recorder = Recorder(course, exam, gradebook, grading.received)
-                finished = {student: kept[student] for student in unentered}
-                kept |= grading.enter(finished, recorder)
-                kept |= grading.run(todo, recorder, workforce, progress)
+                grading.enter(unentered, recorder)
+                grading.run(todo, recorder, workforce, progress)
                 recorder.finish()
+                kept |= recorder.results
     return [kept[student] for student in wanted]
 
 

@@ -16,7 +16,8 @@ from autograder.course.settings import settings
 from autograder.course.submitted import arrival, read_note
 from autograder.grade.one_task import with_earlier
 from autograder.grade.recorder import Recorder
-from autograder.grade.workers.task import Task, Workforce, read_result
+from autograder.grade.workers.answer import Answer
+from autograder.grade.workers.task import Task, Workforce, read_answer
 from autograder.judge.judge import result_key
 from autograder.model import Limits, Outcome, Result
 
@@ -52,20 +53,20 @@ class Grading:
         return replace(self.limits, cell=factor * cell, notebook=factor * notebook)
 
     def unchanged(self, students: Iterable[str]) -> dict[str, Result]:
-        """The results that stand: same content, tests and seed, and not failed."""
+        """The results that stand: same content, tests and seed, and not failed.
+
+        They are without their notebooks: a class of them is large.
+        """
         kept = {}
         for student in students:
-            name = self.exam.assignment
-            done = self.course.pending(name, student) or self.course.result(
-                name, student
-            )
+            done = self.done(student)
             if done is None or done.outcome == Outcome.FAILED:
                 continue
             task = self.task(student)
             if done.ran_out is not None and done.ran_out != asdict(task.limits):
                 continue  # with other limits it may end otherwise
             if done.key == result_key(task.submission, self.exam, task.seed):
-                kept[student] = done
+                kept[student] = replace(done, notebook=None)
         return kept
 
     def not_entered(self, kept: Mapping[str, Result]) -> list[str]:
@@ -84,11 +85,11 @@ class Grading:
             or done.beside != beside_key(handed_beside(self.course, name, student))
         )
 
-    def enter(
-        self, done: Mapping[str, Result], recorder: Recorder
-    ) -> dict[str, Result]:
-        """Record finished grades that the gradebook does not hold so."""
-        return {student: recorder.keep(result) for student, result in done.items()}
+    def enter(self, students: Iterable[str], recorder: Recorder) -> None:
+        """Record finished grades that the gradebook does not hold as they are."""
+        for student in students:
+            if (done := self.done(student)) is not None:
+                recorder.keep(Answer.of(done))
 
     def run(
         self,
@@ -96,24 +97,25 @@ class Grading:
         recorder: Recorder,
         workforce: Workforce,
         progress: bool,
-    ) -> dict[str, Result]:
+    ) -> None:
         """Grade these students, and record each grade as it comes."""
-        results = {}
         if students:
             with workforce, bar(len(students), progress) as shown:
                 for task, answer in workforce.results(map(self.task, students)):
-                    result = self.merged(read_result(task, answer, self.exam))
-                    results[result.student] = recorder.keep(result)
+                    read = read_answer(task, answer, self.exam)
+                    recorder.keep(self.merged(read) if self.only else read)
                     shown.update()
-        return results
 
-    def merged(self, result: Result) -> Result:
-        """The result as it counts: with the earlier points, where one task is asked."""
-        if not self.only:
-            return result
-        name, student = self.exam.assignment, result.student
-        before = self.course.pending(name, student) or self.course.result(name, student)
-        return with_earlier(result, before, self.only)
+    def done(self, student: str) -> Result | None:
+        """The student's last grade, entered or not; None when there is none."""
+        name = self.exam.assignment
+        waits = self.course.pending(name, student)
+        return waits or self.course.result(name, student)
+
+    def merged(self, answer: Answer) -> Answer:
+        """The grade as it counts: with the earlier points, where one task is asked."""
+        before = self.done(answer.result.student)
+        return Answer.of(with_earlier(answer.whole, before, self.only))
 
     def received(self, student: str) -> str | None:
         """The time of a student's submission, from the LMS."""

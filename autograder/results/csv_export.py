@@ -4,8 +4,9 @@ import csv
 import io
 from collections.abc import Collection, Iterable
 from pathlib import Path
+from typing import TextIO
 
-from autograder.course.folder import Course, write_whole
+from autograder.course.folder import Course, whole_file
 from autograder.course.late import enter_penalties
 from autograder.model import CourseError
 from autograder.results.no_shows import not_present
@@ -37,16 +38,19 @@ def export_csv(
     scored = read_class(course, assignment)
     cells = list(dict.fromkeys(s.cell.grade_id for each in scored for s in each.scores))
     most = max((each.result.max_points for each in scored), default=0.0)
-    rows = [_row(each, cells, most) for each in scored]
     away, free = not_present(course, assignment, [s.result.student for s in scored])
     blank = [""] * (2 + len(LATE) + len(cells))
-    for name in away:
-        score = 0.0 if name in zeros else None
-        rows.append([name, score, most, "excused" if name in free else "none", *blank])
+    excused = set(free)
     path = path or course.report(assignment).with_suffix(".csv")
-    write_whole(
-        path, csv_text([[*COLUMNS, *LATE, *cells], *rows]).encode("utf-8", "replace")
-    )
+    with whole_file(path) as file:
+        text = io.TextIOWrapper(file, "utf-8", "replace", newline="")
+        write_rows(text, [[*COLUMNS, *LATE, *cells]])
+        write_rows(text, (_row(each, cells, most) for each in scored))
+        for name in away:
+            score = 0.0 if name in zeros else None
+            kind = "excused" if name in excused else "none"
+            write_rows(text, [[name, score, most, kind, *blank]])
+        text.detach()  # it writes what it still holds
     return path
 
 
@@ -103,9 +107,14 @@ def _row(scored: Scored, cells: list[str], most: float) -> list[object]:
 def csv_text(rows: Iterable[Iterable[object]]) -> str:
     """Rows as CSV: no cell is a formula, no number longer than four decimals."""
     buffer = io.StringIO(newline="")
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerows([_number(safe(value)) for value in row] for row in rows)
+    write_rows(buffer, rows)
     return buffer.getvalue()
+
+
+def write_rows(file: TextIO, rows: Iterable[Iterable[object]]) -> None:
+    """Write rows as `csv_text` gives them, one after the other."""
+    writer = csv.writer(file, lineterminator="\n")
+    writer.writerows([_number(safe(value)) for value in row] for row in rows)
 
 
 def _number(value: object) -> object:

@@ -28,7 +28,7 @@ from autograder.results.sanitise import (
     plain,
     text_html,
 )
-from autograder.results.scores import Score, Scored, read_class
+from autograder.results.scores import Score, Scored, each_scored
 from autograder.sandbox.bounded import Bounded
 
 PAGE_SECONDS = 10.0  # of a processor, for a page with the student's own cells
@@ -85,7 +85,7 @@ def write_feedback(course: Course, assignment: str) -> list[Path]:
     hidden = hidden_lines(course.source(assignment))
     paths = []
     with Bounded(lambda scored: feedback_page(scored, hidden), PAGE_SECONDS) as pages:
-        for scored in read_class(course, assignment):
+        for scored in each_scored(course, assignment):
             paths.append(course.feedback(assignment, scored.result.student))
             page = pages.do(scored) or feedback_page(scored, hidden, own=False)
             write_whole(paths[-1], page)

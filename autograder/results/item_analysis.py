@@ -3,13 +3,14 @@
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from statistics import StatisticsError, correlation, fmean
 
 from autograder.assignment.cells import grade_id, is_answer, is_test
 from autograder.model import CellResult, Result
 from autograder.results.scores import Score, Scored
+from autograder.results.similarity import as_it_is
 
 ENOUGH = 8  # students; with fewer the interval of a correlation says nothing
 SURE = 1.96  # standard errors of a 95 % interval
@@ -138,30 +139,32 @@ def unnamed(scored: Iterable[Scored]) -> list[Loss]:
     return sorted(losses, key=lambda loss: -sum(count for _, count in loss.cells))
 
 
-def alike(scored: Iterable[Scored]) -> list[Alike]:
+def alike(
+    scored: Iterable[Scored], whole: Callable[[Result], Result] = as_it_is
+) -> list[Alike]:
     """Wrong answers without a name, those of the most students first.
 
     Those of one group were refused by the same test in the same words. A student's
-    answer counts once: with the first test that it lost.
+    answer counts once: with the first test that it lost. `whole` gives a result with
+    its notebook.
     """
-    found: dict[tuple[str, str], list[Alike]] = {}
+    found: dict[tuple[str, str], tuple[Alike, list[str]]] = {}
     for each in scored:
         cells = [s.cell for s in each.scores if s.cell.alike and not s.full]
         if not (each.graded and cells):
             continue
-        tested = tested_answers(each.result)
+        tested = tested_answers(whole(each.result))
         lost: dict[tuple[str, str], list[CellResult]] = {}
         for cell in cells:
             lost.setdefault(tested.get(cell.grade_id, ("", "")), []).append(cell)
         for (answer, code), (first, *rest) in lost.items():
             tests = (first.grade_id, *(cell.grade_id for cell in rest))
-            who = (each.result.student,)
-            group = found.setdefault((first.grade_id, first.alike or ""), [])
-            group.append(Alike(first.title, first.error, who, tests, answer, code))
-    groups = [
-        replace(group[0], students=tuple(one.students[0] for one in group))
-        for group in found.values()
-    ]
+            one = Alike(first.title, first.error, (), tests, answer, code)
+            _, students = found.setdefault(
+                (first.grade_id, first.alike or ""), (one, [])
+            )
+            students.append(each.result.student)
+    groups = [replace(one, students=tuple(who)) for one, who in found.values()]
     return sorted(groups, key=lambda group: -len(group.students))
 
 

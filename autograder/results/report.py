@@ -1,6 +1,7 @@
 """The page on the class: who has what, which tasks worked, what went wrong."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +11,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from autograder.course.folder import Course, write_whole
-from autograder.model import Outcome
+from autograder.model import Outcome, Result
 from autograder.results.item_analysis import (
     ENOUGH,
     Alike,
@@ -26,7 +27,7 @@ from autograder.results.no_shows import absent
 from autograder.results.pages import number, render, seconds
 from autograder.results.plots import histogram, item_map, share_bar
 from autograder.results.scores import Scored, read_class
-from autograder.results.similarity import Pair, similar_pairs
+from autograder.results.similarity import Pair, as_it_is, similar_pairs
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ class Report:
     students: tuple[Scored, ...]
     absent: tuple[str, ...] = ()
     pages: frozenset[str] = frozenset()  # the students who have a feedback page
+    whole: Callable[[Result], Result] = as_it_is  # a result with its notebook
 
     def having(self, outcome: Outcome) -> list[Scored]:
         """The students whose grading ended so."""
@@ -102,7 +104,7 @@ class Report:
     @cached_property
     def alike(self) -> list[Alike]:
         """Wrong answers that no known mistake explains, alike ones together."""
-        return alike(self.students)
+        return alike(self.students, self.whole)
 
     @property
     def repairs(self) -> list[tuple[str, list[str]]]:
@@ -116,7 +118,7 @@ class Report:
     @cached_property
     def pairs(self) -> list[Pair]:
         """The submissions that are nearly the same: for a person to read."""
-        return similar_pairs([each.result for each in self.students])
+        return similar_pairs([each.result for each in self.students], self.whole)
 
     @property
     def tiers(self) -> list[tuple[str, int]]:
@@ -155,6 +157,7 @@ def write_report(course: Course, assignment: str) -> Path:
         tuple(students),
         tuple(absent(course, assignment, names)),
         frozenset(n for n in names if course.feedback(assignment, n).is_file()),
+        lambda result: course.result(assignment, result.student) or result,
     )
     write_whole(course.report(assignment), report_page(report))
     return course.report(assignment)

@@ -6,7 +6,7 @@ words. Who gets none is told by name.
 
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from autograder.course.attempts import attempts
@@ -89,7 +89,8 @@ def page_of(course: Course, scored: Scored) -> bytes:
         page = course.feedback(result.assignment, result.student).read_bytes()
     except FileNotFoundError:
         raise ValueError(NONE_YET) from None
-    if not is_page_of(scored, page):
+    whole = course.result(result.assignment, result.student) or result
+    if not is_page_of(replace(scored, result=whole), page):
         raise ValueError(OLD)
     return page
 

@@ -3,7 +3,7 @@
 Feedback, report and export all read the class here, so that they never disagree.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
@@ -135,45 +135,51 @@ class Scored:
 
 
 def read_class(course: Course, assignment: str) -> list[Scored]:
+    """What `each_scored` gives, without the notebooks: a class of them is large."""
+    return [
+        replace(each, result=replace(each.result, notebook=None))
+        for each in each_scored(course, assignment)
+    ]
+
+
+def each_scored(course: Course, assignment: str) -> Iterator[Scored]:
     """Everybody who handed something in, by name, but who has left the course.
 
     A submission whose entry in the journal is missing or damaged is a failure of the
     grader, and is listed as one.
     """
     held = gradebook.recorded(course, assignment)
-    comments = gradebook.comments(course, assignment)
+    comments: dict[str, dict[str, str]] = {}
+    for (student, cell), text in gradebook.comments(course, assignment).items():
+        comments.setdefault(student, {})[cell] = text
     journal = (course.root / "results" / assignment).glob("*.json")
     rules = settings(course)
     students = {path.stem for path in journal} | set(course.students(assignment))
     students = {s for s in students if not left(course, rules, assignment, s)}
     late = lateness(course, assignment, students)
     key = _exam_key(course, assignment)
-    found = []
     for student in sorted(students):
         result = _result(course, assignment, student)
         scored = _scored(result, held, late.get(student))
         graded = {score.cell.grade_id for score in scored.scores}
         own = {
             cell: text
-            for (who, cell), text in comments.items()
-            if who == student and cell not in graded
+            for cell, text in comments.get(student, {}).items()
+            if cell not in graded
         }
         stale = _stale(course, result, key) or another_counts(
             course, assignment, student, rules
         )
         attempt = attempts.sentence(course, assignment, student, rules)
         files = handed_beside(course, assignment, student)
-        found.append(
-            replace(
-                scored,
-                comments=own,
-                stale=stale,
-                attempt=attempt,
-                beside=files,
-                excused=excused(course, rules, assignment, student),
-            )
+        yield replace(
+            scored,
+            comments=own,
+            stale=stale,
+            attempt=attempt,
+            beside=files,
+            excused=excused(course, rules, assignment, student),
         )
-    return found
 
 
 def left(course: Course, rules: Settings, assignment: str, student: str) -> bool:

@@ -12,18 +12,30 @@ import io
 import json
 import keyword
 import tokenize
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from autograder.assignment.cells import cell_titles, grade_id, is_answer
 from autograder.model import Result
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 PIECE = 5  # tokens
 LEAST = 40  # different unusual pieces, below which chance makes alike
 SHARE = 0.7
 MOST = 20  # pairs that a person is asked to read
+HASHES = 2**31 - 1  # different hashes of pieces
+DIGITS = 6  # of a share: what is beyond is the rounding of its sum
+SLACK = 1e-5  # for the rounding of weights
+RISE = 0.02  # of the bound, after which fewer pieces are looked at
+ENTRIES = 4_000_000  # of the part of the product that is in memory
+AT_ONCE = 4096  # rows
 KEPT = frozenset(keyword.kwlist) | frozenset(dir(builtins))
 SILENT = (
     tokenize.COMMENT,
@@ -32,6 +44,11 @@ SILENT = (
     tokenize.ENCODING,
     tokenize.ENDMARKER,
 )
+
+
+def as_it_is(given: Any) -> Any:
+    """The same."""
+    return given
 
 
 @dataclass(frozen=True)
@@ -47,41 +64,124 @@ class Pair:
     cells: tuple[tuple[str, str, str], ...]
 
 
-def similar_pairs(results: Sequence[Result]) -> list[Pair]:
-    """The pairs of near-identical submissions, the most alike first; at most MOST."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
+def similar_pairs(
+    results: Iterable[Result], whole: Callable[[Result], Result] = as_it_is
+) -> list[Pair]:
+    """The pairs of near-identical submissions, the most alike first; at most MOST.
 
-    written = [(each.student, answers(each)) for each in results]
-    bags = [
-        (
-            student,
-            cells,
-            [piece for _, code in cells.values() for piece in pieces(code)],
-        )
-        for student, cells in written
-    ]
-    bags = [bag for bag in bags if bag[2]]
-    if len(bags) < 2:
+    `whole` gives a result with its notebook. One notebook is in memory at a time, and
+    of each submission only the hashes of its pieces stay.
+    """
+    from sklearn.feature_extraction.text import HashingVectorizer
+
+    written: list[Result] = []
+
+    def bags() -> Iterator[list[str]]:
+        for each in results:
+            code = answers(whole(each)).values()
+            if bag := [piece for _, text in code for piece in pieces(text)]:
+                written.append(each)
+                yield bag
+
+    count = HashingVectorizer(
+        analyzer=as_it_is,
+        n_features=HASHES,
+        alternate_sign=False,
+        norm=None,
+        dtype=np.float32,
+    )
+    rest = bags()
+    if (first := next(rest, None)) is None:  # nobody wrote anything
         return []
-    # In a class of two or three there is no rest of the class to compare with.
-    common = 0.5 if len(bags) > 3 else 1.0
-    weigh = TfidfVectorizer(analyzer=lambda bag: bag, max_df=common, sublinear_tf=True)
     try:
-        weights = weigh.fit_transform([bag[2] for bag in bags])
+        weights = weighed(count.transform(chain([first], rest)))
     except ValueError:  # nothing is left that fewer than half of them wrote
         return []
-    enough = weights.getnnz(axis=1) >= LEAST
-    alike = (weights @ weights.T).tocoo()
-    found = [
-        (share, i, j)
-        for i, j, share in zip(alike.row, alike.col, alike.data, strict=True)
-        if i < j and share >= SHARE and enough[i] and enough[j]
-    ]
-    found.sort(key=lambda pair: (-pair[0], pair[1], pair[2]))
+    enough = np.flatnonzero(np.diff(weights.indptr) >= LEAST)
+    closest = closest_rows(weights[enough])
+    pairs = [(share, written[enough[i]], written[enough[j]]) for share, i, j in closest]
     return [
-        Pair(bags[i][0], bags[j][0], float(share), in_common(bags[i][1], bags[j][1]))
-        for share, i, j in found[:MOST]
+        Pair(
+            one.student,
+            other.student,
+            share,
+            in_common(answers(whole(one)), answers(whole(other))),
+        )
+        for share, one, other in pairs
     ]
+
+
+def weighed(counts: "csr_matrix") -> "csr_matrix":
+    """The weights of pieces (a row a submission, of length 1), the rarest piece first.
+
+    Raises ValueError where nothing is left to weigh.
+    """
+    from scipy.sparse import csr_matrix
+    from sklearn.feature_extraction.text import TfidfTransformer
+
+    rows = counts.shape[0]
+    found, columns = np.unique(counts.indices, return_inverse=True)
+    frequency = np.bincount(columns, minlength=len(found))
+    order = np.argsort(frequency, kind="stable")
+    rank = np.empty(len(found), dtype=np.int32)
+    rank[order] = np.arange(len(found), dtype=np.int32)
+    # In a class of two or three there is no rest of the class to compare with.
+    common = 0.5 if rows > 3 else 1.0
+    kept = int((frequency <= common * rows).sum())
+    ranked = csr_matrix(
+        (counts.data, rank[columns], counts.indptr), shape=(rows, len(found))
+    )[:, :kept]
+    weights = TfidfTransformer(sublinear_tf=True).fit_transform(ranked)
+    weights.sort_indices()
+    return weights
+
+
+def closest_rows(weights: "csr_matrix") -> list[tuple[float, int, int]]:
+    """The MOST pairs of rows with the largest cosine of at least SHARE, and which.
+
+    Exact, and without the product of all rows: two rows that are so alike share a piece
+    among the rarest of both, of which each has a few (prefix filtering, Bayardo, Ma and
+    Srikant 2007). The bound rises with the best pairs found so far.
+    """
+    number = weights.shape[0]
+    best = np.empty((3, 0))
+    floor, filtered, start, rows = SHARE, 0.0, 0, 1
+    while start < number and floor < 1.0:
+        if floor >= filtered + RISE:
+            rare, filtered = rare_part(weights, floor), floor
+            by_piece = rare.T.tocsr()
+        stop = min(start + rows, number)
+        near = np.unique((rare[start:stop] @ by_piece).indices)
+        near = near[near > start]
+        shares = (weights[start:stop] @ weights[near].T).tocoo()
+        first, second = shares.row + start, near[shares.col]
+        share = shares.data.round(DIGITS)
+        good = (first < second) & (share >= floor)
+        found = np.vstack([share[good], first[good], second[good]])
+        best = np.hstack([best, found])
+        best = best[:, np.lexsort((best[2], best[1], -best[0]))[:MOST]]
+        floor = best[0, -1] if best.shape[1] == MOST else SHARE
+        start, rows = stop, min(2 * rows, max(1, ENTRIES // number))
+    return [(float(share), int(i), int(j)) for share, i, j in best.T]
+
+
+def rare_part(weights: "csr_matrix", floor: float) -> "csr_matrix":
+    """Of each row the rarest pieces: what is after them is too little for the floor."""
+    from scipy.sparse import csr_matrix
+
+    kept, lengths = np.empty(weights.nnz, dtype=bool), np.diff(weights.indptr)
+    number = weights.shape[0]
+    for start in range(0, number, AT_ONCE):
+        stop = min(start + AT_ONCE, number)
+        begin, end = weights.indptr[start], weights.indptr[stop]
+        squares = weights.data[begin:end].astype(float) ** 2
+        before = np.cumsum(squares) - squares
+        heads = before[weights.indptr[start:stop] - begin]
+        before -= np.repeat(heads, lengths[start:stop])
+        kept[begin:end] = before <= 1.0 - floor**2 + SLACK
+    ends = np.concatenate([[0], np.cumsum(kept)])[weights.indptr]
+    data, indices = weights.data[kept], weights.indices[kept]
+    return csr_matrix((data, indices, ends), shape=weights.shape)
 
 
 def answers(result: Result) -> dict[str, tuple[str, str]]:

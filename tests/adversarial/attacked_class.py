@@ -134,9 +134,9 @@ def run(graded: Graded, incoming: Path, workers: int) -> None:
     grade_class(NAME, course, students=HONEST, **options)
     graded.alone = rows_of(course)
     before, began, started = prints(graded), time.time(), time.monotonic()
-    results = grade_class(NAME, course, **options)
+    grade_class(NAME, course, **options)
     graded.seconds = time.monotonic() - started
-    graded.results = {result.student: result for result in results}
+    graded.results = {result.student: result for result in course.results(NAME)}
     after = prints(graded)
     graded.changed = sorted(p for p in before | after if before.get(p) != after.get(p))
     graded.left = [*files_left(graded), *processes_left(began)]

@@ -15,6 +15,7 @@ from typing import Protocol, Self
 
 from autograder.assignment.exam import Exam, exam_from_bytes
 from autograder.engine.runner import Runner
+from autograder.grade.workers.answer import Answer
 from autograder.judge.judge import judge_submission, no_points, refused, result_key
 from autograder.judge.read_file import one_line
 from autograder.model import Limits, Outcome, Result, Submission
@@ -87,8 +88,9 @@ def perform(exam: bytes, task: bytes) -> bytes:
     """Grade one submission, in this process's own engine: bytes in, bytes out."""
     with _one_at_a_time:
         plain = Task.from_bytes(task)
-        result = grade_one(plain, exam_from_bytes(exam), _engine(not plain.unsandboxed))
-    return result.to_json().encode("utf-8")
+        read = exam_from_bytes(exam)
+        result = grade_one(plain, read, _engine(not plain.unsandboxed))
+    return Answer.made(result, read).to_bytes()
 
 
 @cache
@@ -112,17 +114,22 @@ def grade_one(task: Task, exam: Exam, runner: Runner) -> Result:
 
 def read_result(task: Task, answer: bytes | Lost, exam: Exam) -> Result:
     """The Result that a worker sent; a FAILED one when it sent none, or another's."""
+    return read_answer(task, answer, exam).whole
+
+
+def read_answer(task: Task, answer: bytes | Lost, exam: Exam) -> Answer:
+    """The same with what the worker made of it for the parent."""
     key = result_key(task.submission, exam, task.seed)
     if isinstance(answer, bytes):
         try:
-            result = Result.from_json(answer.decode("utf-8"))
+            read = Answer.from_bytes(answer)
         except ValueError as error:
             answer = Lost(f"its answer cannot be read: {error}")
         else:
-            if (result.student, result.key) == (task.submission.student, key):
-                return result
+            if (read.result.student, read.result.key) == (task.submission.student, key):
+                return read
             answer = Lost("it runs another version of the autograder")
-    return Result(
+    failed = Result(
         student=task.submission.student,
         assignment=task.submission.assignment,
         outcome=Outcome.FAILED,
@@ -131,3 +138,4 @@ def read_result(task: Task, answer: bytes | Lost, exam: Exam) -> Result:
         key=key,
         filename=task.submission.filename,
     )
+    return Answer.of(failed)

@@ -1,6 +1,7 @@
 """Killed at any moment, graded again: the same gradebook, and nothing left behind."""
 
 import json
+import math
 import os
 import random
 import shutil
@@ -17,11 +18,14 @@ from tiny_assignment import submission as handed
 import autograder
 from autograder.course.folder import Course
 from autograder.grade.record import record
+from autograder.grade.recorder import Recorder
+from autograder.grade.workers.answer import Answer
 from autograder.judge.judge import no_points
 from autograder.judge.rebuild import intake
 from autograder.model import Outcome, Result
 from autograder.results.csv_export import export_csv
 
+RECEIVED = "2026-11-20 10:00:00 UTC"
 SLOW = "import time\ntime.sleep({})\n"
 
 
@@ -113,7 +117,7 @@ def test_an_interruption_keeps_what_is_done_and_leaves_nothing(tmp_path, place):
     kept = course.results(NAME)
     assert 0 < len(kept) < 4
     results = autograder.grade_class("t1", course, workers=2, progress=False)
-    assert results[: len(kept)] == kept
+    assert course.results(NAME)[: len(kept)] == kept
     assert [each.points for each in results] == [5, 0, 2, 3]
 
 
@@ -135,7 +139,33 @@ def enter(course, exam, results):
         for result in results:
             done = course.result(NAME, result.student)
             if done is None or done.key != result.key:
-                record(course, exam, result, gradebook, "2026-11-20 10:00:00 UTC")
+                record(course, exam, result, gradebook, RECEIVED)
+
+
+def enter_together(course, exam, results):
+    """The same where all come within a moment: one transaction enters them."""
+    with course.gradebook() as gradebook:
+        recorder = Recorder(course, exam, gradebook, lambda _: RECEIVED)
+        recorder.entered = math.inf  # nobody is entered before the last has come
+        for result in results:
+            done = course.result(NAME, result.student)
+            if done is None or done.key != result.key:
+                recorder.keep(Answer.of(result))
+                with (course.root / "finished").open("a") as file:
+                    print(result.key, file=file)
+        recorder.finish()
+
+
+def finished(course):
+    """The keys of the results that a recorder had taken."""
+    path = course.root / "finished"
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def kept_keys(course):
+    """The keys of all results on the disk, entered or not."""
+    paths = (course.root / "results" / NAME).rglob("[!.]*.json")
+    return {json.loads(path.read_text())["key"] for path in paths}
 
 
 def killed_before(write, work):
@@ -177,7 +207,8 @@ def count_writes(fatal):
     os.replace = replaced
 
 
-def test_a_kill_before_any_write_changes_nothing_in_the_end(tmp_path):
+@pytest.mark.parametrize("way", [enter, enter_together], ids=["one", "together"])
+def test_a_kill_before_any_write_changes_nothing_in_the_end(tmp_path, way):
     course, exam = tiny_course(tmp_path / "whole")
     first = [a_result(exam, "ada", RIGHT, 2.0), a_result(exam, "bob", RIGHT, 0.0)]
     enter(course, exam, first)
@@ -188,14 +219,16 @@ def test_a_kill_before_any_write_changes_nothing_in_the_end(tmp_path):
     shutil.copytree(course.root, tmp_path / "before")
     changed = RIGHT | {"why": "Otherwise."}
     then = [a_result(exam, "ada", changed, 0.0), a_result(exam, "cyd", RIGHT, 2.0)]
-    enter(course, exam, then)
+    way(course, exam, then)
     expected, scores = tables(course, NAME), csv(course)
     assert expected["waiting"]["ada", "why"]  # it is flagged: its answer changed
     for write in range(100):
         other = Course(tmp_path / f"killed{write}")
         shutil.copytree(tmp_path / "before", other.root)
-        killed = killed_before(write, lambda other=other: enter(other, exam, then))
-        enter(other, exam, then)
+        killed = killed_before(write, lambda other=other: way(other, exam, then))
+        for key in finished(other):
+            assert key in kept_keys(other), write  # it is never graded again
+        way(other, exam, then)
         assert tables(other, NAME) == expected, write
         assert csv(other) == scores, write
         assert journal(other) == journal(course), write
@@ -203,3 +236,4 @@ def test_a_kill_before_any_write_changes_nothing_in_the_end(tmp_path):
             break
     assert write > 10
     assert not killed
+    assert bool(finished(other)) == (way is enter_together)

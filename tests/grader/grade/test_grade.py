@@ -180,15 +180,16 @@ def test_what_a_killed_run_left_half_written_is_removed(course):
 
 def test_one_grade_that_cannot_be_recorded_stops_no_other(course, monkeypatch):
     module = sys.modules["autograder.grade.recorder"]
-    whole = module.record
+    whole = module.record_all
 
-    def record(course, exam, result, *rest):
-        if result.student == "ada":
+    def record(course, exam, answers, *rest):
+        if any(answer.result.student == "ada" for answer in answers):
             raise OSError("the disk is full")
-        return whole(course, exam, result, *rest)
+        return whole(course, exam, answers, *rest)
 
     with monkeypatch.context() as patch:
-        patch.setattr(module, "record", record)
+        patch.setattr(module, "record_all", record)
+        patch.setattr(module, "TOGETHER", 1e9)  # all that come after the first
         results = run(course)
     outcomes = [result.outcome for result in results]
     assert outcomes == [Outcome.FAILED, Outcome.INVALID, Outcome.INVALID]

@@ -148,7 +148,7 @@ def test_a_grade_that_waits_is_not_exported_as_final(
     server, on_server, capsys, monkeypatch
 ):
     monkeypatch.setattr("autograder.grade.recorder.PATIENCE", 0.0)
-    result = "autograder.grade.recorder.record"
+    result = "autograder.grade.recorder.record_all"
     course = Course(on_server.root)
     from sqlalchemy.exc import OperationalError
 

@@ -2,11 +2,14 @@
 
 import json
 import os
+import pickle
 import signal
+import socket
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from grading_process import until
@@ -14,6 +17,7 @@ from tiny_assignment import NAME, hand_in, handed_in, tiny_course, tiny_exam
 
 import autograder
 from autograder.assignment.exam import exam_from_bytes
+from autograder.grade.workers.answer import Answer
 from autograder.grade.workers.local import LocalWorkers
 from autograder.grade.workers.task import Lost, Task, perform, read_result
 from autograder.model import CourseError, Limits, Outcome, Submission
@@ -56,8 +60,9 @@ def test_a_worker_gives_what_the_parent_would(exam):
 @pytest.mark.parametrize("change", [{"key": "other"}, {"student": "bob"}], ids=str)
 def test_an_answer_to_another_question_is_a_failure(exam, change):
     (task,) = tasks(1)
-    answer = json.loads(perform(exam.to_bytes(), task.to_bytes())) | change
-    result = read_result(task, json.dumps(answer).encode(), exam)
+    answer = Answer.from_bytes(perform(exam.to_bytes(), task.to_bytes()))
+    other = replace(answer, result=replace(answer.result, **change))
+    result = read_result(task, other.to_bytes(), exam)
     assert (result.outcome, result.student) == (Outcome.FAILED, "student0")
     assert "another version" in result.reason
 
@@ -161,6 +166,11 @@ class Cluster:
         self.processes.append(made)
         return made
 
+    def end_worker(self):
+        worker = self.processes.pop()
+        worker.kill()
+        worker.wait(30)
+
     def end(self):
         for process in reversed(self.processes):
             process.terminate()
@@ -185,6 +195,68 @@ def test_a_cluster_gives_the_grades_that_this_machine_gives(cluster, tmp_path):
     assert [replace(r, seconds=0) for r in there] == [
         replace(r, seconds=0) for r in here
     ]
+
+
+def test_a_cluster_without_workers_says_so_and_goes_on_when_one_comes(
+    cluster, exam, capsys
+):
+    from autograder.grade.workers.dask import ClusterWorkers
+
+    cluster.end_worker()
+    with ClusterWorkers(exam.to_bytes(), cluster.address) as workers:
+        until(lambda: not workers.client.nthreads(), "end of the only worker")
+        workers.seen -= 8  # seconds in which there was none
+        results = workers.results(tasks(2))
+        answers = []
+        asking = Thread(target=lambda: answers.extend(results))
+        asking.start()
+        until(lambda: workers.said, "word of it")
+        cluster.add_worker()
+        asking.join(60)
+    said = capsys.readouterr().err
+    assert "has no workers" in said
+    assert "there are workers now" in said
+    assert len(answers) == 2
+
+
+def test_a_scheduler_that_never_answers_is_said(exam, monkeypatch):
+    from autograder.grade.workers import dask
+
+    monkeypatch.setattr(dask, "TO_ANSWER", 1.0)
+    with socket.create_server(("127.0.0.1", 0)) as mute:
+        address = f"tcp://127.0.0.1:{mute.getsockname()[1]}"
+        workers = dask.ClusterWorkers(exam.to_bytes(), address)
+        with pytest.raises(CourseError, match="no Dask scheduler answers"), workers:
+            pass
+
+
+def test_the_exam_travels_once_and_outlives_the_worker_that_held_it(cluster, exam):
+    from autograder.grade.workers.dask import ClusterWorkers
+
+    large = replace(exam, files={"data.csv": "A" * 200_000})
+    task, more = tasks(2)
+    with ClusterWorkers(large.to_bytes(), cluster.address) as workers:
+        (first,) = workers.results([task])
+        cluster.end_worker()
+        future = workers.submit(more)
+        until(lambda: future.key in sizes_of_tasks(workers.client), "task there")
+        sizes = sizes_of_tasks(workers.client)
+        cluster.add_worker()
+        answer = future.result(60)
+    assert read_result(*first, large).outcome == Outcome.INVALID
+    assert read_result(more, answer, large).outcome == Outcome.INVALID
+    assert sizes[future.key] < len(more.to_bytes()) + 5_000
+    assert sizes[workers.held.key] > 200_000
+
+
+def sizes_of_tasks(client):
+    """The bytes of each task that a scheduler holds."""
+    return client.run_on_scheduler(
+        lambda dask_scheduler: {
+            key: len(pickle.dumps(each.run_spec))
+            for key, each in dask_scheduler.tasks.items()
+        }
+    )
 
 
 def test_a_scheduler_that_ends_is_said_and_what_is_done_is_kept(cluster, exam):

@@ -3,8 +3,19 @@
 import json
 import random
 
+import pytest
+from sklearn.feature_extraction.text import TfidfVectorizer
+
 from autograder.model import Outcome, Result
-from autograder.results.similarity import LEAST, pieces, similar_pairs
+from autograder.results import similarity
+from autograder.results.similarity import (
+    LEAST,
+    MOST,
+    SHARE,
+    answers,
+    pieces,
+    similar_pairs,
+)
 
 WORDS = ("exp", "log", "sum", "mean", "tanh", "sqrt", "sin", "cos", "square", "abs")
 
@@ -86,3 +97,50 @@ def test_code_that_is_no_python_is_compared_as_far_as_it_goes():
 def test_a_submission_that_did_not_run_is_left_out():
     nothing = Result("none", "a1", Outcome.INVALID, reason="broken")
     assert similar_pairs([nothing, *a_class()]) == []
+
+
+def drafts(seed: int, number: int) -> list[Result]:
+    """A class in which many have taken lines of a few others, more or less of them."""
+    draw = random.Random(seed)
+    sources = [essay(i).splitlines() for i in range(number // 4)]
+    found = []
+    for i in range(number):
+        lines = list(draw.choice(sources))
+        for _ in range(draw.randrange(12)):
+            lines[draw.randrange(1, 20)] = draw.choice(essay(1000 + i).splitlines()[1:])
+        found.append(submitted(f"s{i:03}", "\n".join(lines)))
+    return found
+
+
+def every_pair(results: list[Result]) -> list[tuple[float, str, str]]:
+    """All pairs by the whole product, as scikit-learn weighs them; the best first."""
+    bags = [pieces(answers(each)["answer"][1]) for each in results]
+    weigh = TfidfVectorizer(analyzer=lambda bag: bag, max_df=0.5, sublinear_tf=True)
+    weights = weigh.fit_transform(bags).toarray()
+    cosine, enough = weights @ weights.T, (weights > 0).sum(axis=1) >= LEAST
+    found = [
+        (round(float(cosine[i, j]), 4), results[i].student, results[j].student)
+        for i in range(len(results))
+        for j in range(i + 1, len(results))
+        if enough[i] and enough[j] and cosine[i, j] >= SHARE
+    ]
+    return sorted(found, key=lambda pair: -pair[0])
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("room", [1, 4_000_000], ids=["a row at once", "all at once"])
+def test_the_best_pairs_are_those_of_the_whole_product(seed, room, monkeypatch):
+    monkeypatch.setattr(similarity, "ENTRIES", room)
+    results = drafts(seed, 80)
+    expected = every_pair(results)
+    assert len(expected) > MOST
+    found = similar_pairs(results)
+    shares = [round(pair.share, 4) for pair in found]
+    assert shares == pytest.approx([share for share, *_ in expected[:MOST]], abs=2e-4)
+    assert {(p.first, p.second) for p in found} <= {(a, b) for _, a, b in expected}
+
+
+def test_all_pairs_are_there_where_they_are_few():
+    results = [*a_class(40), *(submitted(f"c{i}", essay(i)) for i in range(5))]
+    found = {(pair.first, pair.second) for pair in similar_pairs(results)}
+    assert found == {(f"s{i}", f"c{i}") for i in range(5)}
