@@ -13,7 +13,7 @@ from autograder.processes import GraderError
 from autograder.sandbox import Probe, tiers
 
 NEEDED = ("nbgrader", "nbclient", "ipykernel", "jupytext", "nh3", "tqdm")
-NEEDED += ("psutil", "sqlalchemy", "jinja2", "pillow", "numpy", "torch")
+NEEDED += ("psutil", "sqlalchemy", "jinja2", "pillow", "numpy")
 LEAST_DISK = 1024**3
 INSTALL = "pip install -e '.[grader]'"
 

@@ -9,11 +9,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from autograder.channel.codec import (
     ARRAY_DTYPES,
@@ -28,6 +26,11 @@ from autograder.channel.codec import (
     is_short,
 )
 from autograder.channel.frames import ProtocolError
+from autograder.channel.libraries import needed
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 MALFORMED = (TypeError, ValueError, ArithmeticError, LookupError, RuntimeError)
 DECIMAL = re.compile(r"-?(\d+(\.\d+)?(E[+-]?\d+)?|Infinity|s?NaN\d*)", flags=re.ASCII)
@@ -131,11 +134,10 @@ class Unpacker:
             raise ProtocolError("a truth value is neither 0 nor 1")
         return array.view(dtype).reshape(shape)
 
-    def tensor(self, tag: str, rest: list[Node], depth: int) -> Tensor:
+    def tensor(self, tag: str, rest: list[Node], depth: int) -> "Tensor":
+        torch = needed("torch")
         name, shape, device = rest
-        dtype = DTYPES.get(exact(name, str))
-        if dtype is None:
-            raise ProtocolError("a tensor has an unknown dtype")
+        dtype = torch_dtype(name)
         shape = checked_shape(shape)
         raw = self.take(math.prod(shape) * dtype.itemsize)
         data = np.frombuffer(raw, np.uint8).copy()
@@ -177,8 +179,16 @@ def checked_shape(shape: Node) -> list[int]:
     return shape
 
 
-def available(device: str) -> torch.device | None:
+def torch_dtype(name: Any) -> "torch.dtype":
+    """Return the dtype with this name; ProtocolError if it may not cross."""
+    if exact(name, str) not in DTYPES:
+        raise ProtocolError("a tensor has an unknown dtype")
+    return getattr(needed("torch"), name)
+
+
+def available(device: str) -> "torch.device | None":
     """Return the device if it is a GPU that is here, else None: the CPU will do."""
+    torch = needed("torch")
     if device == "cpu" or not torch.cuda.is_available():
         return None
     kind, _, index = device.partition(":")
@@ -203,7 +213,7 @@ UNPACK: dict[str, Callable[[Unpacker, str, list[Node], int], Any]] = {
         *(self.unpack(item, depth + 1) for item in rest)
     ),
     "dots": lambda *_: ...,
-    "size": lambda self, _, rest, __: torch.Size(self.numbers(int, rest)),
-    "dtype": lambda self, _, rest, __: DTYPES[exact(rest[0], str)],
-    "device": lambda self, _, rest, __: torch.device(exact(rest[0], str)),
+    "size": lambda self, _, rest, __: needed("torch").Size(self.numbers(int, rest)),
+    "dtype": lambda self, _, rest, __: torch_dtype(rest[0]),
+    "device": lambda self, _, rest, __: needed("torch").device(exact(rest[0], str)),
 }
