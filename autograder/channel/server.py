@@ -6,6 +6,7 @@ may change all of it.
 
 import contextlib
 import copy
+import io
 import itertools
 from collections.abc import Callable
 from types import ModuleType
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from autograder.channel.codec import Node, Packer, array_bytes, tensor_bytes
+from autograder.channel.codec import TEXT, Node, Packer, array_bytes, tensor_bytes
 from autograder.channel.errors import describe, rebuild
 from autograder.channel.exports import Received, Remote
 from autograder.channel.frames import (
@@ -310,6 +311,24 @@ def take(value: Any) -> list[Any]:
     return found
 
 
+class Printed(io.StringIO):
+    """What is printed, up to what may cross."""
+
+    def write(self, text: str) -> int:
+        """Take more text; TooLargeError when it is too much."""
+        if self.tell() + len(text) > TEXT:
+            raise TooLargeError("what is printed is too long to be passed on")
+        return super().write(text)
+
+
+def capture(function: Any, args: tuple, options: dict) -> str:
+    """Call a function; return what it prints."""
+    text = Printed()
+    with contextlib.redirect_stdout(text):
+        function(*args, **options)
+    return text.getvalue()
+
+
 def setitem(value: Any, key: Any, item: Any) -> None:
     value[key] = item
 
@@ -318,6 +337,7 @@ PERFORM: dict[str, Callable[..., Any]] = {
     "names": lambda server: [name for name in server.namespace if type(name) is str],
     "fetch": Server.fetch,
     "call": lambda server, value, args, options: value(*args, **options),
+    "capture": lambda server, value, args, options: capture(value, args, options),
     "getattr": lambda server, value, name: getattr(value, name),
     "setattr": lambda server, value, name, item: setattr(value, name, item),
     "getitem": lambda server, value, key: value[key],
