@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from autograder.channel.dates import KINDS, pack_date
 from autograder.channel.frames import TooLargeError
 from autograder.channel.libraries import loaded
 
@@ -41,6 +42,12 @@ ARRAY_DTYPES = {
 }
 ARRAY_DTYPES |= {"bool": np.dtype(bool), "longdouble": np.dtype(np.longdouble)}
 ARRAY_DTYPES |= {"clongdouble": np.dtype(np.clongdouble)}
+ARRAY_DTYPES |= {
+    name: np.dtype(name)
+    for kind in ("datetime64", "timedelta64")
+    for unit in ("Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns")
+    for name in [f"{kind}[{unit}]"]
+}
 ARRAY_NAMES = {dtype: name for name, dtype in ARRAY_DTYPES.items()}
 SCALARS = {
     kind: ARRAY_NAMES[np.dtype(kind)]
@@ -137,6 +144,8 @@ class Packer:
         return ["b", len(value)]
 
     def array(self, value: np.ndarray, depth: int) -> Node:
+        if is_text(value):
+            return self.text(value)
         name = ARRAY_NAMES.get(value.dtype)
         if name is None or value.ndim > DIMS:
             return self.other(value, depth)
@@ -144,8 +153,26 @@ class Packer:
         return ["a", name, list(value.shape)]
 
     def scalar(self, value: np.generic, depth: int) -> Node:
+        name = ARRAY_NAMES.get(value.dtype)
+        if name is None:
+            return self.other(value, depth)
         self.buffers.append(value.tobytes())
-        return ["s", SCALARS[type(value)]]
+        return ["s", name]
+
+    def text(self, value: np.ndarray) -> Node:
+        """Pack an array of texts of at most so many characters."""
+        self.items += value.size
+        if self.items > ITEMS:
+            raise TooLargeError("the array has too many texts to be passed on")
+        width = value.dtype.itemsize // 4
+        return ["u", width, list(value.shape), value.reshape(-1).tolist()]
+
+    def date(self, value: Any, depth: int) -> Node:
+        return pack_date(value) or self.other(value, depth)
+
+    def table(self, value: Any, depth: int) -> Node:
+        """Pack a table of pandas; each side has its own way."""
+        return self.other(value, depth)
 
     def tensor(self, value: "Tensor", depth: int) -> Node:
         return self.data(value) if is_plain(value) else self.other(value, depth)
@@ -161,7 +188,8 @@ class Packer:
 PACK: dict[type, str] = {
     **dict.fromkeys((list, tuple, set, frozenset), "sequence"),
     **dict.fromkeys((dict, OrderedDict), "mapping"),
-    **dict.fromkeys(SCALARS, "scalar"),
+    **dict.fromkeys((*SCALARS, np.datetime64, np.timedelta64), "scalar"),
+    **dict.fromkeys(KINDS, "date"),
     **dict.fromkeys((complex, range, slice), "several"),
     **dict.fromkeys((Fraction, Decimal), "exact"),
     type(...): "dots",
@@ -178,6 +206,14 @@ OF_LIBRARIES: dict[str, dict[str, str]] = {
         "dtype": "dtype",
         "device": "device",
     },
+    "pandas": dict.fromkeys(
+        (
+            *("DataFrame", "Series", "Index", "RangeIndex", "DatetimeIndex"),
+            *("TimedeltaIndex", "CategoricalIndex", "MultiIndex"),
+            *("Timestamp", "Timedelta", "NaT.__class__", "NA.__class__"),
+        ),
+        "table",
+    ),
 }
 
 
@@ -207,6 +243,11 @@ def dtype_name(dtype: Any) -> str:
 def base_of(kind: type) -> type | None:
     """The plain type of which this is a subclass, if it is one."""
     return next((base for base in BASES if issubclass(kind, base)), None)
+
+
+def is_text(value: np.ndarray) -> bool:
+    """Whether an array holds texts of a fixed width, and may cross as such."""
+    return value.dtype.kind == "U" and value.dtype.isnative and value.ndim <= DIMS
 
 
 def is_short(exponent: Any) -> bool:

@@ -13,6 +13,7 @@ from autograder.channel.codec import ARRAY_NAMES, Node, Packer, is_plain
 from autograder.channel.frames import ProtocolError, TooLargeError
 from autograder.channel.libraries import needed
 from autograder.channel.strict import Unpacker, natural
+from autograder.channel.tables import TAGS, pack_table, unpack_table
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,6 +44,9 @@ class PeerPacker(Packer):
         if value.requires_grad:
             return self.attached(value)
         return self.detached(value, depth)
+
+    def table(self, value: Any, depth: int) -> Node:
+        return pack_table(value, self, depth) or self.other(value, depth)
 
     def attached(self, value: "Tensor") -> Node:
         """Pack a tensor in the middle of a graph."""
@@ -76,7 +80,7 @@ class QuestionPacker(PeerPacker):
 
     def array(self, value: Any, depth: int) -> Node:
         if value.dtype not in ARRAY_NAMES:
-            return self.other(value, depth)
+            return Packer.array(self, value, depth)
         if (tensor := self.peer.shared(value)) is not None:
             return ["N", self.peer.twins.number(tensor)]
         return self.container(value, Packer.array, depth)
@@ -178,6 +182,8 @@ class PeerUnpacker(Unpacker):
             numbers = self.body[start : self.used]
             self.raw[slot] = value.copy() if type(value) in MUTABLE else numbers
             return value
+        if tag in TAGS:
+            return unpack_table(self, tag, rest, depth)
         return self.peer.unpack_other(tag, rest, self, depth)
 
     def anchored(self, number: Any, node: Node) -> "Tensor":

@@ -22,9 +22,11 @@ from autograder.channel.codec import (
     ITEMS,
     LENGTH,
     LONGEST,
+    TEXT,
     Node,
     is_short,
 )
+from autograder.channel.dates import SHAPES, unpack_date
 from autograder.channel.frames import ProtocolError
 from autograder.channel.libraries import needed
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+LONGEST_TEXTS = 1 << 24  # characters that an array of texts has room for
 MALFORMED = (TypeError, ValueError, ArithmeticError, LookupError, RuntimeError)
 DECIMAL = re.compile(r"-?(\d+(\.\d+)?(E[+-]?\d+)?|Infinity|s?NaN\d*)", flags=re.ASCII)
 
@@ -149,6 +152,16 @@ class Unpacker:
         return value if place is None else value.to(place)
 
 
+def texts(width: Any, shape: Node, cells: Any) -> np.ndarray:
+    """Return an array of texts, none of them longer than it says."""
+    size = math.prod(checked_shape(shape))
+    if size != len(exact(cells, list)) or natural(width, TEXT) * size > LONGEST_TEXTS:
+        raise ProtocolError("an array of texts has another size than it says")
+    if any(len(exact(cell, str)) > width for cell in cells):
+        raise ProtocolError("an array of texts has a longer one than it says")
+    return np.array(cells, f"<U{width}").reshape(shape)
+
+
 def exact(value: Any, kind: type) -> Any:
     """Return a value of exactly this type; ProtocolError if it is another."""
     if type(value) is not kind:
@@ -207,6 +220,8 @@ UNPACK: dict[str, Callable[[Unpacker, str, list[Node], int], Any]] = {
     "a": Unpacker.array,
     "s": Unpacker.scalar,
     "T": Unpacker.tensor,
+    "u": lambda self, _, rest, __: texts(*rest),
+    **dict.fromkeys(SHAPES, lambda self, tag, rest, _: unpack_date(tag, rest)),
     "c": lambda self, _, rest, __: complex(*self.numbers(float, rest)),
     "range": lambda self, _, rest, __: range(*self.numbers(int, rest)),
     "slice": lambda self, _, rest, depth: slice(

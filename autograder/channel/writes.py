@@ -57,6 +57,16 @@ def refilled(value: Any, before: Any) -> bool:
     return not kind.same(before, kind.read(value))
 
 
+def refuse_table(value: Any) -> None:
+    """Raise TypeError for a table, which crosses by value alone."""
+    pandas = loaded("pandas")
+    if pandas and isinstance(value, (pandas.DataFrame, pandas.Series)):
+        raise TypeError(
+            f"in_place does not see what is written into a {type(value).__name__}: let "
+            "the function return the table, and check that."
+        )
+
+
 class Writes:
     """A part of RemoteStudent: what it lets the student's side change."""
 
@@ -131,6 +141,8 @@ class Writes:
         """A student's function that may write into its arguments and into `more`."""
 
         def call(*args: Any, **options: Any) -> Any:
+            for value in (*args, *options.values(), *more):
+                refuse_table(value)
             self.granted = more
             return function(*args, **options)
 
