@@ -66,8 +66,7 @@ def difference(got, expected):
         both_nan = got != got and expected != expected
         return "" if near or both_nan else told(got, expected)
     if type(got) is not type(expected):
-        kinds = type(expected).__name__, type(got).__name__
-        return "{} was expected, and {} came.".format(*kinds)
+        return other_kind(got, expected)
     if isinstance(expected, np.ndarray):
         return difference_of_arrays(got, expected)
     if isinstance(expected, (list, tuple)):
@@ -81,6 +80,13 @@ def difference(got, expected):
         found = ((key, difference(got[key], expected[key])) for key in expected)
         return next((f"at {key!r}: {each}" for key, each in found if each), "")
     return "" if got == expected else told(got, expected)
+
+
+def other_kind(got, expected):
+    """What is wrong with a value of another type."""
+    stays = hasattr(type(got), "__remote__")  # what a test cannot see is named so
+    came = repr(got) if stays else type(got).__name__
+    return f"a value of type {type(expected).__name__} was expected, and {came} came."
 
 
 def is_number(value):
@@ -116,8 +122,7 @@ def difference_of_tables(got, expected):
     import pandas as pd
 
     if type(got) is not type(expected):
-        kinds = type(expected).__name__, type(got).__name__
-        return "a {} was expected, and {} came.".format(*kinds)
+        return other_kind(got, expected)
     compare = getattr(pd.testing, f"assert_{kind_of(expected)}_equal")
     try:
         compare(got, expected, rtol=RTOL, atol=ATOL)
