@@ -103,7 +103,7 @@ WRONG = {
     "another index": f"{RIGHT}.set_index(pd.Index([1, 0]))",
     "another type of number": f"{RIGHT}.astype({{'a': float}})",
     "a subclass": f"type('DataFrame', (pd.DataFrame,), {{'equals': hug}})({RIGHT})",
-    "a subclass with a wrong value": "type('DataFrame', (pd.DataFrame,), {})({'a': [1]})",
+    "a wrong subclass": "type('DataFrame', (pd.DataFrame,), {})({'a': [1]})",
     "an object in a column": "pd.DataFrame({'a': [1, Hug()], 'b': ['x', 'y']})",
     "an object for a name": "pd.DataFrame({'a': [1, 2], Hug(): ['x', 'y']})",
     "an object for a table": "Hug()",
@@ -126,7 +126,7 @@ def test_a_wrong_table_is_wrong(answer):
     test = f"{IMPORTS}\nassert_frame_equal(make(), {RIGHT})"
     run = judged(answer, test)
     assert (run.ended, run.name in ("AssertionError", "TypeError")) == ("error", True)
-    assert judged(answer, f"{IMPORTS}\nassert make().equals({RIGHT})") != OK
+    assert judged(answer, f"{IMPORTS}\nassert {RIGHT}.equals(make())") != OK
 
 
 def test_what_a_function_writes_into_a_table_stays_with_it():
