@@ -59,15 +59,11 @@ def kernel(course: Course) -> Check:
 
         runner = Runner()
     except ImportError as error:
-        return Check(
-            "kernel", False, missing(error)
-        )
+        return Check("kernel", False, missing(error))
     try:
         answer = runner.run(Request(notebook, {}, Limits(cell=30, notebook=60)))
     except ImportError as error:
-        return Check(
-            "kernel", False, missing(error)
-        )
+        return Check("kernel", False, missing(error))
     except GraderError as error:
         return Check("kernel", False, str(error))
     except CourseError as error:

@@ -3,11 +3,13 @@
 import ctypes
 import gc
 import importlib
+import importlib.util
 import io
 import os
 import random
 import sys
 from collections.abc import Collection
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 
@@ -141,3 +143,28 @@ def seed_all(seed: int) -> None:
         numpy.random.seed(seed % 2**32)
     if torch := sys.modules.get("torch"):
         torch.manual_seed(seed)
+    else:
+        sys.meta_path.insert(0, SeededLater(seed))
+
+
+class SeededLater:
+    """Seeds torch when a notebook imports it, in a process that had not."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def find_spec(self, name: str, *_: object) -> ModuleSpec | None:
+        """Find torch as it would be found without this, and nothing else."""
+        if name != "torch":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.loader is not None:
+            load = spec.loader.exec_module
+
+            def load_and_seed(torch: ModuleType) -> None:
+                load(torch)
+                torch.manual_seed(self.seed)
+
+            spec.loader.exec_module = load_and_seed
+        return spec
