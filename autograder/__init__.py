@@ -17,8 +17,8 @@ Over the years: `upkeep/` backs a course up, restores it, and forgets a student.
 What they stand on: `model` (the data of every seam, and the errors), `course/` (the
 folder, its settings, who handed in what and when), `static_analysis/` (what code does
 to names, without running it), `processes`, `archives`. `demo/` makes up a class and
-takes it all the way, `new_course/` begins one of any subject; `cli/` only parses. `late_days` and `nbgrader_sandbox` serve
-courses that run plain nbgrader.
+takes it all the way, and `new_course/` begins one of any subject; `cli/` only parses.
+`late_days` and `nbgrader_sandbox` serve courses that run plain nbgrader.
 
 Who runs where, from the most trusted to the least:
 

@@ -219,19 +219,17 @@ OF_LIBRARIES: dict[str, dict[str, str]] = {
 
 def of_a_library(kind: type) -> str | None:
     """How a kind of value is packed that is a library's own; None for any other."""
-    for name, kinds in OF_LIBRARIES.items():
+    for name in OF_LIBRARIES:
         library = loaded(name)
-        how = library and kinds_of(library, tuple(kinds.items())).get(kind)
-        if how:
+        if library and (how := kinds_of(name, library).get(kind)):
             return how
     return None
 
 
 @cache
-def kinds_of(
-    library: ModuleType, kinds: tuple[tuple[str, str], ...]
-) -> dict[type, str]:
+def kinds_of(name: str, library: ModuleType) -> dict[type, str]:
     """How the kinds of values of a library are packed, now that it is loaded."""
+    kinds = OF_LIBRARIES[name].items()
     return {attrgetter(path)(library): how for path, how in kinds}
 
 
