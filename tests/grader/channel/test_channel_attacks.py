@@ -90,7 +90,6 @@ class Mine:
 def f(x): return np.array([Mine(), Mine(), Mine()], dtype=object)
 """,
     "an array of records": "def f(x): return np.zeros(3, dtype=[('a', float)])",
-    "an array of text": "def f(x): return np.array(['2', '-4', '6'])",
     "a meta tensor": "def f(x): return torch.empty(3, device='meta')",
     "a sparse tensor": "def f(x): return torch.zeros(3).to_sparse()",
     "a nested tensor": "def f(x): return torch.nested.nested_tensor([x])",
@@ -198,6 +197,11 @@ def passed(answer, tests):
 @pytest.mark.parametrize("answer", FORGED.values(), ids=FORGED)
 def test_a_forged_result_fails_every_test(answer):
     assert passed(answer, TESTS) == []
+
+
+def test_texts_are_numbers_only_to_a_test_that_makes_them_so():
+    for texts in ("['2', '-4', '6']", "np.array(['2', '-4', '6'])"):
+        assert passed(f"def f(x): return {texts}", TESTS) == ["number"]
 
 
 @pytest.mark.parametrize("answer", FLOODS.values(), ids=FLOODS)
