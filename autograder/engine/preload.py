@@ -4,6 +4,7 @@ It is a matter of time and memory alone. What a template has not imported, a not
 imports by itself.
 """
 
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
@@ -15,22 +16,25 @@ from autograder.engine.request import Request
 from autograder.static_analysis.ready_made import imported
 
 LARGE = frozenset({"torch", "pandas"})
+LINE = re.compile(r"^[ \t]*(?:import|from)[ \t]+(torch|pandas)\b", re.MULTILINE)
 # What does not import torch itself; what is not known may.
 SMALL = frozenset({"IPython", "matplotlib", "numpy", "scipy", "sklearn", "tqdm"})
 
 
 def libraries_used(request: Request) -> frozenset[str]:
-    """The large libraries that an assignment's own cells, tests and modules import."""
-    code = (cell for cell in request.notebook["cells"] if cell["cell_type"] == "code")
-    given = [
-        "".join(cell["source"])
-        for cell in code
-        if not (is_answer(cell) or is_added(cell))
-    ]
+    """The large libraries that a notebook, its tests and the modules beside it import.
+
+    A student's cells are searched for a plain line alone: nothing here parses them.
+    """
+    given, own = [], []
+    for cell in request.notebook.get("cells", ()):
+        if cell["cell_type"] == "code":
+            theirs = is_answer(cell) or is_added(cell)
+            (own if theirs else given).append("".join(cell["source"]))
     modules = python_files(request.files)
-    return used(
-        (*given, *request.tests.values(), *modules.values()), frozenset(modules)
-    )
+    sources = (*given, *request.tests.values(), *modules.values())
+    lines = {name for source in own for name in LINE.findall(source)}
+    return used(sources, frozenset(modules)) | lines
 
 
 @lru_cache(maxsize=100)  # the same in a whole class
