@@ -33,9 +33,12 @@ DIMS = 16
 LONGEST = 1 << 40  # of a number of items
 Node = Any
 
-DTYPES = (
-    *("float16", "bfloat16", "float32", "float64", "complex64", "complex128", "bool"),
-    *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+DTYPES = frozenset(
+    {
+        *("float16", "bfloat16", "float32", "float64", "complex64", "complex128"),
+        *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+        "bool",
+    }
 )
 ARRAY_DTYPES = {
     name: np.dtype(name) for name in DTYPES if name not in ("bfloat16", "bool")
@@ -233,6 +236,7 @@ def kinds_of(name: str, library: ModuleType) -> dict[type, str]:
     return {attrgetter(path)(library): how for path, how in kinds}
 
 
+@cache
 def dtype_name(dtype: Any) -> str:
     """The name of a dtype of torch."""
     return str(dtype).removeprefix("torch.")

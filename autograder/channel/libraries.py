@@ -23,6 +23,8 @@ def needed(library: str) -> ModuleType:
 
     The other side has the same libraries: it cannot have what is not here.
     """
+    if found := loaded(library):
+        return found
     try:
         return importlib.import_module(library)
     except ImportError as error:
