@@ -15,7 +15,7 @@ export OMP_NUM_THREADS = 1
 export OPENBLAS_NUM_THREADS = 1
 export MKL_NUM_THREADS = 1
 
-.PHONY: help demo classes book page zip pdf public publish-check wheel book-solutions \
+.PHONY: help demo classes book page zip pdf public publish-check wheel grader-wheel book-solutions \
 	release serve notebooks solutions test test-unit test-grading test-notebooks test-web test-gpu gpu-notebooks \
 	lint format bench lock clean
 
@@ -96,6 +96,9 @@ book-solutions: book ## the instructor's edition, solutions shown: _build/html-s
 wheel: $(READY) ## what students install, to be handed out: _build/wheel/flowbook_course-*.whl
 	@$(BIN)/pip wheel -q --disable-pip-version-check --no-deps -w _build/wheel .
 	@rm -rf build && ls _build/wheel/*.whl
+
+grader-wheel: $(READY) ## the autograder alone, for any course: _build/wheel/flowbook_autograder-*.whl
+	@$(BIN)/python -m tools.grader_wheel _build/wheel
 
 release: $(READY) ## tag the tested tree, build what is handed out: make release VERSION=1.0.0
 	@$(BIN)/python -m tools.release "$(VERSION)"

@@ -17,8 +17,8 @@ Over the years: `upkeep/` backs a course up, restores it, and forgets a student.
 What they stand on: `model` (the data of every seam, and the errors), `course/` (the
 folder, its settings, who handed in what and when), `static_analysis/` (what code does
 to names, without running it), `processes`, `archives`. `demo/` makes up a class and
-takes it all the way; `cli/` only parses. `late_days` and `nbgrader_sandbox` serve
-courses that run plain nbgrader.
+takes it all the way, and `new_course/` begins one of any subject; `cli/` only parses.
+`late_days` and `nbgrader_sandbox` serve courses that run plain nbgrader.
 
 Who runs where, from the most trusted to the least:
 
@@ -40,6 +40,8 @@ To change one thing, follow it:
 - a limit: `model.Limits` → `engine/pair` → `sandbox/box` → `sandbox/rights`; an
   option for it in `cli/frame`
 - a learning management system: its file in `lms/`, one line in `lms/registry`
+- a kind of value that a test may see: `channel/codec` and `strict`, or `tables`; what
+  to write instead of what it cannot see, `release/advice`
 - a typical wrong answer, or another right one: `variants.md` beside the assignment,
   read by `release/variants`
 

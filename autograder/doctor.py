@@ -13,9 +13,9 @@ from autograder.processes import GraderError
 from autograder.sandbox import Probe, tiers
 
 NEEDED = ("nbgrader", "nbclient", "ipykernel", "jupytext", "nh3", "tqdm")
-NEEDED += ("psutil", "sqlalchemy", "jinja2", "pillow", "numpy", "torch")
+NEEDED += ("psutil", "sqlalchemy", "jinja2", "pillow", "numpy")
 LEAST_DISK = 1024**3
-INSTALL = "pip install -e '.[grader]'"
+INSTALL = "pip install"
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def packages() -> Iterator[Check]:
         try:
             yield Check(name, True, version(name))
         except PackageNotFoundError:
-            yield Check(name, False, f"not installed: {INSTALL}")
+            yield Check(name, False, f"not installed: {INSTALL} {name}")
 
 
 def kernel(course: Course) -> Check:
@@ -59,13 +59,13 @@ def kernel(course: Course) -> Check:
 
         runner = Runner()
     except ImportError as error:
-        return Check("kernel", False, f"{error.name} is missing: {INSTALL}")
+        return Check("kernel", False, missing(error))
     try:
         answer = runner.run(Request(notebook, {}, Limits(cell=30, notebook=60)))
     except ImportError as error:
-        return Check("kernel", False, f"{error.name} is missing: {INSTALL}")
+        return Check("kernel", False, missing(error))
     except GraderError as error:
-        return Check("kernel", False, f"{error}; {INSTALL}")
+        return Check("kernel", False, str(error))
     except CourseError as error:
         return Check("kernel", False, str(error))
     finally:
@@ -75,6 +75,11 @@ def kernel(course: Course) -> Check:
     if runner.why_fresh:
         detail += f", in processes of its own, which is slow: {runner.why_fresh}"
     return Check("kernel", good, detail)
+
+
+def missing(error: ImportError) -> str:
+    """What to do about a module that is not there."""
+    return f"{error.name} is missing: {INSTALL} {error.name}"
 
 
 def room(course: Course) -> Check:

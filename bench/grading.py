@@ -250,7 +250,7 @@ def in_turn(made: MadeUp, numbers: Sequence[int]) -> tuple[float, float]:
     without a sandbox; it is forked from this one, in which everything has been imported
     and used once, as in the judge's. Called in a fresh process.
     """
-    warm_up()
+    warm_up(["torch"])
     exam = read_exam(made.source)
     tests = {
         grade_id(cell): MARKER.sub("", cell.source)

@@ -9,13 +9,19 @@ from collections import OrderedDict
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from functools import cache
+from operator import attrgetter
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor, nn
 
+from autograder.channel.dates import KINDS, pack_date
 from autograder.channel.frames import TooLargeError
+from autograder.channel.libraries import loaded
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 DEPTH = 32
 ITEMS = 100_000
@@ -27,21 +33,24 @@ DIMS = 16
 LONGEST = 1 << 40  # of a number of items
 Node = Any
 
-DTYPES = {
-    str(dtype).removeprefix("torch."): dtype
-    for dtype in (
-        *(torch.float16, torch.bfloat16, torch.float32, torch.float64),
-        *(torch.complex64, torch.complex128, torch.bool),
-        *(torch.int8, torch.int16, torch.int32, torch.int64),
-        *(torch.uint8, torch.uint16, torch.uint32, torch.uint64),
-    )
-}
-DTYPE_NAMES = {dtype: name for name, dtype in DTYPES.items()}
+DTYPES = frozenset(
+    {
+        *("float16", "bfloat16", "float32", "float64", "complex64", "complex128"),
+        *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+        "bool",
+    }
+)
 ARRAY_DTYPES = {
     name: np.dtype(name) for name in DTYPES if name not in ("bfloat16", "bool")
 }
 ARRAY_DTYPES |= {"bool": np.dtype(bool), "longdouble": np.dtype(np.longdouble)}
 ARRAY_DTYPES |= {"clongdouble": np.dtype(np.clongdouble)}
+ARRAY_DTYPES |= {
+    name: np.dtype(name)
+    for kind in ("datetime64", "timedelta64")
+    for unit in ("Y", "M", "W", "D", "h", "m", "s", "ms", "us", "ns")
+    for name in [f"{kind}[{unit}]"]
+}
 ARRAY_NAMES = {dtype: name for name, dtype in ARRAY_DTYPES.items()}
 SCALARS = {
     kind: ARRAY_NAMES[np.dtype(kind)]
@@ -80,7 +89,7 @@ class Packer:
             return value
         if depth >= DEPTH:
             raise TooLargeError("the value is nested too deeply to be passed on")
-        how = PACK.get(kind)
+        how = PACK.get(kind) or of_a_library(kind)
         if how is None and (base := base_of(kind)):
             return self.pack(BASES[base](value), depth)
         return getattr(self, how or "other")(value, depth)
@@ -107,8 +116,6 @@ class Packer:
     def several(self, value: Any, depth: int) -> Node:
         if type(value) is complex:
             return ["c", value.real, value.imag]
-        if type(value) is torch.Size:
-            return ["size", *value]
         tag = "range" if type(value) is range else "slice"
         bounds = (value.start, value.stop, value.step)
         return [tag, *(self.pack(bound, depth + 1) for bound in bounds)]
@@ -123,11 +130,16 @@ class Packer:
         parts = [self.pack(part, depth + 1) for part in value.as_integer_ratio()]
         return ["frac", *parts]
 
-    def named(self, value: Any, depth: int) -> Node:
-        if value is ...:
-            return ["dots"]
-        if type(value) is torch.dtype:
-            return ["dtype", str(value).removeprefix("torch.")]
+    def dots(self, value: Any, depth: int) -> Node:
+        return ["dots"]
+
+    def size(self, value: Any, depth: int) -> Node:
+        return ["size", *value]
+
+    def dtype(self, value: Any, depth: int) -> Node:
+        return ["dtype", dtype_name(value)]
+
+    def device(self, value: Any, depth: int) -> Node:
         return ["device", str(value)]
 
     def bytes(self, value: bytes, depth: int) -> Node:
@@ -135,6 +147,8 @@ class Packer:
         return ["b", len(value)]
 
     def array(self, value: np.ndarray, depth: int) -> Node:
+        if is_text(value):
+            return self.text(value)
         name = ARRAY_NAMES.get(value.dtype)
         if name is None or value.ndim > DIMS:
             return self.other(value, depth)
@@ -142,16 +156,34 @@ class Packer:
         return ["a", name, list(value.shape)]
 
     def scalar(self, value: np.generic, depth: int) -> Node:
+        name = ARRAY_NAMES.get(value.dtype)
+        if name is None:
+            return self.other(value, depth)
         self.buffers.append(value.tobytes())
-        return ["s", SCALARS[type(value)]]
+        return ["s", name]
 
-    def tensor(self, value: Tensor, depth: int) -> Node:
+    def text(self, value: np.ndarray) -> Node:
+        """Pack an array of texts of at most so many characters."""
+        self.items += value.size
+        if self.items > ITEMS:
+            raise TooLargeError("the array has too many texts to be passed on")
+        width = value.dtype.itemsize // 4
+        return ["u", width, list(value.shape), value.reshape(-1).tolist()]
+
+    def date(self, value: Any, depth: int) -> Node:
+        return pack_date(value) or self.other(value, depth)
+
+    def table(self, value: Any, depth: int) -> Node:
+        """Pack a table of pandas; each side has its own way."""
+        return self.other(value, depth)
+
+    def tensor(self, value: "Tensor", depth: int) -> Node:
         return self.data(value) if is_plain(value) else self.other(value, depth)
 
-    def data(self, value: Tensor) -> Node:
+    def data(self, value: "Tensor") -> Node:
         """Return the node of a tensor's numbers; its gradient is another's business."""
         self.buffers.append(tensor_bytes(value))
-        name = DTYPE_NAMES[value.dtype]
+        name = dtype_name(value.dtype)
         return ["T", name, list(value.shape), str(value.device)]
 
 
@@ -159,14 +191,55 @@ class Packer:
 PACK: dict[type, str] = {
     **dict.fromkeys((list, tuple, set, frozenset), "sequence"),
     **dict.fromkeys((dict, OrderedDict), "mapping"),
-    **dict.fromkeys((Tensor, nn.Parameter), "tensor"),
-    **dict.fromkeys(SCALARS, "scalar"),
-    **dict.fromkeys((complex, range, slice, torch.Size), "several"),
+    **dict.fromkeys((*SCALARS, np.datetime64, np.timedelta64), "scalar"),
+    **dict.fromkeys(KINDS, "date"),
+    **dict.fromkeys((complex, range, slice), "several"),
     **dict.fromkeys((Fraction, Decimal), "exact"),
-    **dict.fromkeys((torch.dtype, torch.device, type(...)), "named"),
+    type(...): "dots",
     bytes: "bytes",
     np.ndarray: "array",
 }
+
+
+# The same of libraries that a course may use or not.
+OF_LIBRARIES: dict[str, dict[str, str]] = {
+    "torch": {
+        **dict.fromkeys(("Tensor", "nn.Parameter"), "tensor"),
+        "Size": "size",
+        "dtype": "dtype",
+        "device": "device",
+    },
+    "pandas": dict.fromkeys(
+        (
+            *("DataFrame", "Series", "Index", "RangeIndex", "DatetimeIndex"),
+            *("TimedeltaIndex", "CategoricalIndex", "MultiIndex"),
+            *("Timestamp", "Timedelta", "NaT.__class__", "NA.__class__"),
+        ),
+        "table",
+    ),
+}
+
+
+def of_a_library(kind: type) -> str | None:
+    """How a kind of value is packed that is a library's own; None for any other."""
+    for name in OF_LIBRARIES:
+        library = loaded(name)
+        if library and (how := kinds_of(name, library).get(kind)):
+            return how
+    return None
+
+
+@cache
+def kinds_of(name: str, library: ModuleType) -> dict[type, str]:
+    """How the kinds of values of a library are packed, now that it is loaded."""
+    kinds = OF_LIBRARIES[name].items()
+    return {attrgetter(path)(library): how for path, how in kinds}
+
+
+@cache
+def dtype_name(dtype: Any) -> str:
+    """The name of a dtype of torch."""
+    return str(dtype).removeprefix("torch.")
 
 
 def base_of(kind: type) -> type | None:
@@ -174,25 +247,34 @@ def base_of(kind: type) -> type | None:
     return next((base for base in BASES if issubclass(kind, base)), None)
 
 
+def is_text(value: np.ndarray) -> bool:
+    """Whether an array holds texts of a fixed width, and may cross as such."""
+    return value.dtype.kind == "U" and value.dtype.isnative and value.ndim <= DIMS
+
+
 def is_short(exponent: Any) -> bool:
     """Whether an integer would not be much longer than a decimal of this exponent."""
     return type(exponent) is not int or -LENGTH <= exponent <= LENGTH
 
 
-def is_plain(value: Tensor) -> bool:
+def is_plain(value: "Tensor") -> bool:
     """Whether a tensor is dense numbers of a dtype that may cross."""
+    import torch
+
     return (
         value.layout == torch.strided
-        and value.dtype in DTYPE_NAMES
+        and dtype_name(value.dtype) in DTYPES
         and not value.is_meta
         and not value.is_nested
         and value.ndim <= DIMS
     )
 
 
-def tensor_bytes(value: Tensor) -> np.ndarray:
+def tensor_bytes(value: "Tensor") -> np.ndarray:
     """Return a dense tensor's numbers as bytes on the CPU, without a copy if it can."""
-    value = Tensor.detach(value).resolve_conj().resolve_neg().cpu().contiguous()
+    import torch
+
+    value = torch.Tensor.detach(value).resolve_conj().resolve_neg().cpu().contiguous()
     if not value.numel():  # it has no view of another dtype
         return np.empty(0, np.uint8)
     # One number counts as contiguous whatever its stride; a view of bytes minds it.

@@ -14,19 +14,22 @@ import sys
 import types
 import weakref
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from autograder.channel.codec import Node, Packer
+from autograder.channel.libraries import is_tensor, loaded
 from autograder.channel.strict import Unpacker
+
+if TYPE_CHECKING:
+    import torch
 
 OPAQUE = (
     *(type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType),
     *(types.MethodType, types.GeneratorType),
 )
-NUMBERS = (torch.Tensor, np.ndarray, np.generic)
+NUMBERS = (np.ndarray, np.generic)
 CONTAINERS = (list, dict, set, frozenset, tuple)
 # A copy of one of these goes on by itself, until the test's own has moved.
 GENERATORS = (random.Random, np.random.Generator, np.random.RandomState)
@@ -48,14 +51,16 @@ class HandedOver:
         """Return the node of an object of the test."""
         if isinstance(value, types.ModuleType):
             return ["module", value.__name__]
-        if isinstance(value, torch.Generator):
+        torch = loaded("torch")
+        if torch and isinstance(value, torch.Generator):
             state = value.get_state().numpy().tobytes()
             number = self.copy_number(value)
             return ["gen", number, str(value.device), packer.pack(state, depth)]
         if name := importable(value):
             return ["global", *name]
         name = importable(type(value))
-        if name and not isinstance(value, (*OPAQUE, Iterator, *NUMBERS)):
+        is_numbers = isinstance(value, NUMBERS) or is_tensor(value)
+        if name and not (is_numbers or isinstance(value, (*OPAQUE, Iterator))):
             state = value.__getstate__()
             plain = type(state) is dict and all(type(key) is str for key in state)
             if plain and not isinstance(value, CONTAINERS):
@@ -180,7 +185,7 @@ class Received:
 
     def __init__(self) -> None:
         self.copies: Any = weakref.WeakValueDictionary()
-        self.generators: dict[int, tuple[torch.Generator, bytes]] = {}
+        self.generators: dict[int, tuple[Any, bytes]] = {}
         self.remotes: dict[int, Remote] = {}
         self.going_on: dict[int, tuple[tuple[str, bytes], Any]] = {}
 
@@ -247,8 +252,10 @@ class Received:
 
     def generator(
         self, number: int, device: str, state: Node, unpacker: Unpacker
-    ) -> torch.Generator:
+    ) -> "torch.Generator":
         """Return a copy of a generator; it goes on by itself unless the test's did."""
+        import torch
+
         state = unpacker.unpack(state)
         known = self.generators.get(number)
         if known is not None and known[1] == state:

@@ -6,13 +6,16 @@ it draws in one kernel, and never back: a student does not choose the test's inp
 
 import random
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from autograder.channel.codec import Node, Packer
+from autograder.channel.libraries import loaded
 from autograder.channel.strict import Unpacker
+
+if TYPE_CHECKING:
+    import torch
 
 
 class Surroundings:
@@ -23,14 +26,10 @@ class Surroundings:
 
     def changes(self, packer: Packer) -> Node:
         """Return what the student must be told before a call."""
-        now = {
-            "grad": torch.is_grad_enabled() and not torch.is_inference_mode_enabled(),
-            "dtype": torch.get_default_dtype(),
-            "device": torch.get_default_device(),
-        } | global_states()
+        now = of_torch() | global_states()
         new = {name: now[name] for name in now if not self.same(name, now[name])}
         self.told |= new
-        if "torch" in new:
+        if torch := "torch" in new and loaded("torch"):
             new["seed"] = torch.initial_seed()
         return packer.pack(new)
 
@@ -39,16 +38,34 @@ class Surroundings:
         return name in self.told and same_state(name, self.told[name], value)
 
 
+def of_torch() -> dict[str, Any]:
+    """Whether gradients are recorded, and what new tensors are; nothing without it."""
+    if not (torch := loaded("torch")):
+        return {}
+    return {
+        "grad": torch.is_grad_enabled() and not torch.is_inference_mode_enabled(),
+        "dtype": torch.get_default_dtype(),
+        "device": torch.get_default_device(),
+    }
+
+
+def state_of_torch() -> bytes | None:
+    """The state of torch's global generator; None as long as torch is not loaded."""
+    torch = loaded("torch")
+    return torch.get_rng_state().numpy().tobytes() if torch else None
+
+
 STATES: dict[str, Callable[[], Any]] = {
-    "torch": lambda: torch.get_rng_state().numpy().tobytes(),
+    "torch": state_of_torch,
     "numpy": np.random.get_state,
     "random": random.getstate,
 }
 
 
 def global_states() -> dict[str, Any]:
-    """The states of the global generators."""
-    return {name: state() for name, state in STATES.items()}
+    """The states of the global generators, of those that there are."""
+    found = {name: state() for name, state in STATES.items()}
+    return {name: state for name, state in found.items() if state is not None}
 
 
 def same_state(name: str, one: Any, other: Any) -> bool:
@@ -61,7 +78,11 @@ def same_state(name: str, one: Any, other: Any) -> bool:
 def moved_since(before: dict[str, Any]) -> list[str]:
     """The global generators whose states are other ones now."""
     now = global_states()
-    return [name for name in now if not same_state(name, before[name], now[name])]
+    return [
+        name
+        for name in now
+        if name in before and not same_state(name, before[name], now[name])
+    ]
 
 
 def surround(node: Node, unpacker: Unpacker, grad: bool) -> bool:
@@ -70,6 +91,19 @@ def surround(node: Node, unpacker: Unpacker, grad: bool) -> bool:
     `grad` is whether they were, at the last call.
     """
     new = unpacker.unpack(node)
+    if new.keys() & {"dtype", "device", "torch"}:
+        surround_torch(new)
+    if "numpy" in new:
+        np.random.set_state(new["numpy"])
+    if "random" in new:
+        random.setstate(new["random"])
+    return new.get("grad", grad)
+
+
+def surround_torch(new: dict[str, Any]) -> None:
+    """Make torch here like the test's."""
+    import torch
+
     if "dtype" in new:
         torch.set_default_dtype(new["dtype"])
     if "device" in new and available(new["device"]):
@@ -79,13 +113,10 @@ def surround(node: Node, unpacker: Unpacker, grad: bool) -> bool:
         torch.set_rng_state(torch.from_numpy(state))
         if torch.cuda.is_initialized():
             torch.cuda.manual_seed_all(new["seed"])
-    if "numpy" in new:
-        np.random.set_state(new["numpy"])
-    if "random" in new:
-        random.setstate(new["random"])
-    return new.get("grad", grad)
 
 
-def available(device: torch.device) -> bool:
+def available(device: "torch.device") -> bool:
     """Whether tensors can be made on this device here."""
+    import torch
+
     return device.type == "cpu" or (device.type == "cuda" and torch.cuda.is_available())

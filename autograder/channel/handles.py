@@ -60,6 +60,12 @@ class Handle:
         """This function, of which the test wants to see what it writes."""
         return self.__remote__.student.in_place(self, more)
 
+    def __capture__(self, *args: Any, **options: Any) -> str:
+        """What a call of this prints, as text."""
+        text = self.__remote__.ask("capture", self, args, options)
+        with self.__remote__.student.final():
+            return exact(text, str)
+
     def __watched__(self, *args: Any, **options: Any) -> tuple[Any, list[str]]:
         """What this returns, and which global generators it has moved."""
         return self.__remote__.student.watched(self, args, options)

@@ -7,14 +7,16 @@ keeps.
 
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Any
 
 from autograder.channel.codec import ARRAY_NAMES, Node, Packer, is_plain
 from autograder.channel.frames import ProtocolError, TooLargeError
+from autograder.channel.libraries import needed
 from autograder.channel.strict import Unpacker, natural
+from autograder.channel.tables import TAGS, pack_table, unpack_table
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 MUTABLE = (list, set, dict, OrderedDict)
 
@@ -30,7 +32,9 @@ class PeerPacker(Packer):
     def other(self, value: Any, depth: int) -> Node:
         return self.peer.pack_other(value, self, depth)
 
-    def tensor(self, value: Tensor, depth: int) -> Node:
+    def tensor(self, value: "Tensor", depth: int) -> Node:
+        import torch
+
         if not is_plain(value):
             return self.other(value, depth)
         leaf = value.is_leaf
@@ -41,11 +45,14 @@ class PeerPacker(Packer):
             return self.attached(value)
         return self.detached(value, depth)
 
-    def attached(self, value: Tensor) -> Node:
+    def table(self, value: Any, depth: int) -> Node:
+        return pack_table(value, self, depth) or self.other(value, depth)
+
+    def attached(self, value: "Tensor") -> Node:
         """Pack a tensor in the middle of a graph."""
         raise NotImplementedError
 
-    def detached(self, value: Tensor, depth: int) -> Node:
+    def detached(self, value: "Tensor", depth: int) -> Node:
         """Pack a tensor without a gradient."""
         return self.data(value)
 
@@ -59,13 +66,13 @@ class QuestionPacker(PeerPacker):
         self.open: set[int] = set()
         self.given: list[Any] = []
 
-    def attached(self, value: Tensor) -> Node:
+    def attached(self, value: "Tensor") -> Node:
         return self.once(value, lambda: self.anchored(value))
 
-    def anchored(self, value: Tensor) -> Node:
+    def anchored(self, value: "Tensor") -> Node:
         return ["A", self.peer.twins.anchor(value), self.data(value)]
 
-    def detached(self, value: Tensor, depth: int) -> Node:
+    def detached(self, value: "Tensor", depth: int) -> Node:
         if self.peer.shared(value) is not None:
             return ["W", self.peer.twins.number(value)]
         self.peer.handing(value)
@@ -73,11 +80,10 @@ class QuestionPacker(PeerPacker):
 
     def array(self, value: Any, depth: int) -> Node:
         if value.dtype not in ARRAY_NAMES:
-            return self.other(value, depth)
+            return Packer.array(self, value, depth)
         if (tensor := self.peer.shared(value)) is not None:
             return ["N", self.peer.twins.number(tensor)]
-        self.peer.handing(value)
-        return self.once(value, lambda: Packer.array(self, value, depth))
+        return self.container(value, Packer.array, depth)
 
     def sequence(self, value: Any, depth: int) -> Node:
         if not isinstance(value, list | set):
@@ -88,7 +94,7 @@ class QuestionPacker(PeerPacker):
         return self.container(value, Packer.mapping, depth)
 
     def container(self, value: Any, pack: Callable[..., Node], depth: int) -> Node:
-        """Pack what holds others; where writes are seen, under a number."""
+        """Pack what can be written into; where writes are seen, under a number."""
         self.peer.handing(value)
         number = self.peer.container(value)
 
@@ -127,7 +133,7 @@ class AnswerPacker(PeerPacker):
         super().__init__(peer)
         self.question = question
         self.came = {id(value): slot for slot, value in enumerate(question.slots)}
-        self.outputs: list[Tensor] = []
+        self.outputs: list[Any] = []  # tensors
 
     def pack(self, value: Any, depth: int = 0) -> Node:
         slot = self.came.get(id(value))
@@ -135,7 +141,7 @@ class AnswerPacker(PeerPacker):
             return ["given", slot]
         return super().pack(value, depth)
 
-    def attached(self, value: Tensor) -> Node:
+    def attached(self, value: "Tensor") -> Node:
         for index, output in enumerate(self.outputs):
             if output is value:
                 return ["G", index]
@@ -154,8 +160,8 @@ class PeerUnpacker(Unpacker):
         self.peer, self.given = peer, given
         self.slots: list[Any] = []
         self.raw: list[Any] = []  # what was in them: bytes, or the same items
-        self.kept: list[Tensor] = []  # until the message has been read
-        self.outputs: tuple[Tensor, ...] = ()
+        self.kept: list[Any] = []  # until the message has been read
+        self.outputs: tuple[Any, ...] = ()
 
     def other(self, tag: str, rest: list[Node], depth: int) -> Any:
         if tag == "W":
@@ -176,16 +182,19 @@ class PeerUnpacker(Unpacker):
             numbers = self.body[start : self.used]
             self.raw[slot] = value.copy() if type(value) in MUTABLE else numbers
             return value
+        if tag in TAGS:
+            return unpack_table(self, tag, rest, depth)
         return self.peer.unpack_other(tag, rest, self, depth)
 
-    def anchored(self, number: Any, node: Node) -> Tensor:
+    def anchored(self, number: Any, node: Node) -> "Tensor":
         """Return a tensor that leads back to the asking side's tensor."""
+        torch = needed("torch")
         leaf = self.plain_tensor(node).requires_grad_()
         self.peer.twins.add(self.peer.foreign(number), leaf, keep=False)
         with torch.enable_grad():
             return leaf.clone()
 
-    def plain_tensor(self, node: Node) -> Tensor:
+    def plain_tensor(self, node: Node) -> "Tensor":
         """Return the tensor of a node that must be one."""
         if type(node) is not list or node[:1] != ["T"]:
             raise ProtocolError("a message has something else where a tensor is due")

@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import torch
 
 from autograder.channel.frames import ChannelError
+from autograder.channel.libraries import is_tensor, loaded
 from autograder.channel.proxies import RemoteStudent
 from autograder.channel.snapshot import Snapshot
 from autograder.model import CellRun
@@ -36,13 +36,16 @@ class Moment:
         self.before = dict(namespace)
         own = namespace.get("__name__", "__main__")
         self.contents = Snapshot(self.before.values(), own)
-        self.states = torch.get_rng_state(), np.random.get_state(), random.getstate()
+        torch = loaded("torch")
+        self.of_torch = torch.get_rng_state() if torch else None
+        self.states = np.random.get_state(), random.getstate()
 
     def restore(self, namespace: dict[str, Any]) -> None:
         """Put everything back."""
-        torch.set_rng_state(self.states[0])
-        np.random.set_state(self.states[1])
-        random.setstate(self.states[2])
+        if self.of_torch is not None:
+            loaded("torch").set_rng_state(self.of_torch)
+        np.random.set_state(self.states[0])
+        random.setstate(self.states[1])
         self.contents.restore()
         namespace.clear()
         namespace.update(self.before)
@@ -121,7 +124,7 @@ def attempt(
 ) -> CellRun:
     """Run the cell once."""
     fetched: dict[str, Any] = {}
-    dtype, grad = torch.get_default_dtype(), torch.is_grad_enabled()
+    ways = ways_of_torch()
     try:
         tree = ast.parse(source, FILE)
         compile(tree, FILE, "exec", dont_inherit=True)  # what Python refuses, ends here
@@ -137,12 +140,19 @@ def attempt(
     except (Exception, SystemExit, ChannelError) as error:
         run = failed(error)
     finally:
-        torch.set_default_dtype(dtype)
-        torch.set_grad_enabled(grad)
+        if ways:
+            loaded("torch").set_default_dtype(ways[0])
+            loaded("torch").set_grad_enabled(ways[1])
         for name, value in fetched.items():
             if name in namespace and namespace[name] is value:
                 del namespace[name]
     return lost(student) or run
+
+
+def ways_of_torch() -> tuple[Any, bool] | None:
+    """The dtype of new tensors, and whether gradients are recorded; None without it."""
+    torch = loaded("torch")
+    return (torch.get_default_dtype(), torch.is_grad_enabled()) if torch else None
 
 
 def lacks(namespace: dict[str, Any], name: str) -> bool:
@@ -164,7 +174,7 @@ def number(value: Any) -> float | None:
 
     What is no finite number is no points.
     """
-    if isinstance(value, (np.ndarray, np.generic, torch.Tensor)):
+    if is_tensor(value) or isinstance(value, (np.ndarray, np.generic)):
         whole = value.ndim == 0 and not isinstance(value, np.bool_)
         value = value.item() if whole else None
     if not isinstance(value, (int, float)) or isinstance(value, bool):

@@ -4,10 +4,8 @@ The two sides speak the same language. A question is an operation on packed valu
 side that answers may ask back before it does, to any depth up to DEPTH.
 """
 
-from typing import Any
-
-import torch
-from torch import Tensor
+import contextlib
+from typing import TYPE_CHECKING, Any
 
 from autograder.channel.codec import Node, Packer
 from autograder.channel.errors import describe, rebuild
@@ -17,7 +15,7 @@ from autograder.channel.frames import (
     ProtocolError,
     TooLargeError,
 )
-from autograder.channel.gradients import Lease, Link, leaves_of, pull_back
+from autograder.channel.libraries import is_tensor, loaded, needed
 from autograder.channel.messages import (
     AnswerPacker,
     PeerPacker,
@@ -26,6 +24,9 @@ from autograder.channel.messages import (
 )
 from autograder.channel.shared_tensors import CLEARED, Twins, make_leaf, write
 from autograder.channel.strict import exact, natural
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 DEPTH = 20
 MOST = 100_000  # questions of the other side while one answer is awaited
@@ -39,7 +40,7 @@ ANSWER |= {"wrote", "generators"}  # what it is told of them
 class Graph:
     """What a call left behind for the way back."""
 
-    def __init__(self, outputs: list[Tensor], leaves: list[Tensor]) -> None:
+    def __init__(self, outputs: "list[Tensor]", leaves: "list[Tensor]") -> None:
         self.outputs, self.leaves = outputs, leaves
 
 
@@ -76,11 +77,11 @@ class Peer:
             self.answer(reply, body)
         raise ProtocolError("a call asked back too often")
 
-    def number(self, tensor: Tensor) -> int:
+    def number(self, tensor: "Tensor") -> int:
         """Return the number under which both sides know a leaf."""
         return self.twins.number(tensor)
 
-    def shared(self, value: Any) -> Tensor | None:
+    def shared(self, value: Any) -> "Tensor | None":
         """The tensor by which both sides share a value; None: it crosses by value."""
         return None
 
@@ -182,11 +183,14 @@ class Peer:
             write(tensor, value)
         tensor.requires_grad_(requires_grad)
         if grad is not None:
-            tensor.grad = grad if isinstance(grad, Tensor) else None
+            tensor.grad = grad if is_tensor(grad) else None
         known.remember()
 
-    def linked(self, unpacker: PeerUnpacker, graph: Node) -> tuple[Tensor, ...]:
+    def linked(self, unpacker: PeerUnpacker, graph: Node) -> "tuple[Tensor, ...]":
         """Return results that lead back to this side's tensors through the channel."""
+        torch = needed("torch")
+        from autograder.channel.with_torch import Lease, Link
+
         number, nodes, inputs = exact(graph, list)
         values = [unpacker.plain_tensor(node) for node in exact(nodes, list)]
         sources = [self.twins.tensor(source) for source in exact(inputs, list)]
@@ -195,15 +199,16 @@ class Peer:
             return Link.apply(self, lease, values, *sources)
 
     def vjp(
-        self, number: int, grads: list[Tensor | None], like: list[tuple]
-    ) -> list[Tensor | None]:
+        self, number: int, grads: "list[Tensor | None]", like: list[tuple]
+    ) -> "list[Tensor | None]":
         """Go backward through a graph of the other side."""
         found = self.ask("vjp", number, grads)
         if type(found) is not list or len(found) != len(like):
             raise ProtocolError("a gradient is missing")
         for grad, expected in zip(found, like, strict=True):
             fits = grad is None or (
-                type(grad) is Tensor and (grad.shape, grad.dtype) == expected
+                type(grad) is needed("torch").Tensor
+                and (grad.shape, grad.dtype) == expected
             )
             if not fits:
                 raise ProtocolError("a gradient has another shape than its tensor")
@@ -246,7 +251,7 @@ class Peer:
         self.read_drops(question)
         if self.depth > DEPTH:
             raise RecursionError("functions of test and answer call each other deeply")
-        with torch.set_grad_enabled(grad):
+        with recording(grad):
             result = self.perform(question.get("op"), parts)
         header, packer = self.pack_answer(result, unpacker)
         packer.kept.append(parts)  # what changed in them is part of the answer
@@ -259,6 +264,8 @@ class Peer:
         header: dict[str, Any] = {"tree": packer.pack(result)}
         first = Packer()
         if packer.outputs:
+            from autograder.channel.with_torch import leaves_of
+
             leaves = leaves_of(packer.outputs)
             nodes = [first.data(value) for value in packer.outputs]
             numbers = [self.twins.number(leaf) for leaf in leaves]
@@ -277,11 +284,13 @@ class Peer:
         """Whether an exception ends the conversation instead of being its answer."""
         return isinstance(error, ChannelError)
 
-    def perform_vjp(self, number: Any, grads: list[Tensor | None]) -> Any:
+    def perform_vjp(self, number: Any, grads: "list[Tensor | None]") -> Any:
         """Go backward through a graph of this side."""
         graph = self.graphs.get(number)
         if graph is None or len(exact(grads, list)) != len(graph.outputs):
             raise ProtocolError("a graph has an unknown number")
+        from autograder.channel.with_torch import pull_back
+
         return pull_back(graph.outputs, graph.leaves, grads)
 
     def foreign(self, number: Any) -> int:
@@ -297,6 +306,30 @@ class Peer:
     def describe(self, error: BaseException) -> Any:
         """Describe an exception of this side."""
         return describe(error)
+
+
+def recording(grad: bool) -> contextlib.AbstractContextManager:
+    """Record gradients inside, or do not; without torch there are none."""
+    torch = loaded("torch")
+    return torch.set_grad_enabled(grad) if torch else contextlib.nullcontext()
+
+
+def transformed(parts: Any) -> bool:
+    """Whether a call with these parts is one under a transform of torch.func."""
+    if not loaded("torch"):
+        return False
+    from autograder.channel.with_torch import transforms
+
+    return transforms.active(parts)
+
+
+def untraced() -> contextlib.AbstractContextManager:
+    """Do what is inside at once, also where torch only notes what is done."""
+    if not loaded("torch"):
+        return contextlib.nullcontext()
+    from autograder.channel.with_torch import transforms
+
+    return transforms.untraced()
 
 
 def pairs(value: Any) -> list[list[Any]]:

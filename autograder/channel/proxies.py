@@ -11,11 +11,8 @@ import sys
 import time
 import weakref
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from torch import Tensor, nn
-
-from autograder.channel import transforms
 from autograder.channel.codec import Node, Packer
 from autograder.channel.errors import describe, rebuild
 from autograder.channel.exports import OPAQUE, HandedOver
@@ -30,9 +27,13 @@ from autograder.channel.frames import (
 from autograder.channel.global_state import Surroundings
 from autograder.channel.handles import LIBRARIES, Handle, Reference, named
 from autograder.channel.messages import PeerPacker, PeerUnpacker
-from autograder.channel.peer import Peer
+from autograder.channel.peer import Peer, transformed, untraced
+from autograder.channel.shared_tensors import plain
 from autograder.channel.strict import exact, natural
 from autograder.channel.writes import Call, Writes
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 HANDLES = 20_000
 KINDS = 200  # names of student's classes that are told apart
@@ -95,15 +96,17 @@ class RemoteStudent(Writes, Peer):
             )
         if self.lost:
             raise ClosedError
-        if op == "call" and transforms.active(parts):
+        if op == "call" and transformed(parts):
+            from autograder.channel.with_torch import transforms
+
             return transforms.call(self.ask, *parts)
         if self.one_kernel and (changed := self.refreshed()):
-            with self.final(), transforms.untraced():
+            with self.final(), untraced():
                 super().ask("refresh", changed)
         granted, self.granted = self.granted, None
         self.calling.append(Call(parts if op == "call" else (), granted))
         try:
-            with self.final(), transforms.untraced():
+            with self.final(), untraced():
                 return super().ask(op, *parts)
         except TooLargeError:
             self.surroundings = Surroundings()  # what was to be told was not sent
@@ -155,10 +158,10 @@ class RemoteStudent(Writes, Peer):
         if "drop" in question:
             raise ProtocolError("a student cannot drop the test's objects")
 
-    def twin(self, number: Any) -> Tensor:
+    def twin(self, number: Any) -> "Tensor":
         return self.twins.tensor(number)
 
-    def may_write(self, number: int, tensor: Tensor, value: Tensor | None) -> bool:
+    def may_write(self, number: int, tensor: "Tensor", value: "Tensor | None") -> bool:
         """Whether the student's side may change this side's copy of a tensor."""
         return number < 0 or self.allow(tensor)
 
@@ -237,10 +240,11 @@ class RemoteStudent(Writes, Peer):
 
     def tensor_of(self, number: Any) -> list[Any]:
         """Return what makes a new copy of a shared tensor."""
+        from torch import nn
+
         tensor = self.twins.tensor(number)
-        plain = Tensor.detach(tensor)
         parameter = isinstance(tensor, nn.Parameter)
-        return [plain, parameter, tensor.requires_grad, tensor.grad]
+        return [plain(tensor), parameter, tensor.requires_grad, tensor.grad]
 
     def final_error(self, error: BaseException) -> bool:
         """Also what ends this process, or stops a test that takes too long."""

@@ -6,16 +6,15 @@ may change all of it.
 
 import contextlib
 import copy
+import io
 import itertools
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
-from autograder.channel import transforms
-from autograder.channel.codec import Node, Packer, array_bytes, tensor_bytes
+from autograder.channel.codec import TEXT, Node, Packer, array_bytes, tensor_bytes
 from autograder.channel.errors import describe, rebuild
 from autograder.channel.exports import Received, Remote
 from autograder.channel.frames import (
@@ -27,11 +26,15 @@ from autograder.channel.frames import (
 )
 from autograder.channel.global_state import global_states, moved_since, surround
 from autograder.channel.handles import LIBRARIES
+from autograder.channel.libraries import is_tensor, loaded
 from autograder.channel.messages import MUTABLE, PeerPacker, PeerUnpacker
-from autograder.channel.peer import Peer
+from autograder.channel.peer import Peer, transformed, untraced
 from autograder.channel.shared_tensors import make_leaf
 from autograder.channel.snapshot import container_kind
 from autograder.channel.strict import exact
+
+if TYPE_CHECKING:
+    import torch
 
 ITERATION = 100_000  # items that are taken from an iterator at once
 SERVERS: dict[int, "Server"] = {}
@@ -74,7 +77,7 @@ class Server(Peer):
         self.wrote = False  # something was, since the last answer
         self.states: dict[str, Any] | None = None  # of the generators before a call
         self.received = Received()
-        self.arrays: dict[int, tuple[torch.Tensor, np.ndarray]] = {}
+        self.arrays: dict[int, tuple[Any, np.ndarray]] = {}
         self.containers: dict[int, Any] = {}  # of the test's: the same object each time
         self.exports: dict[int, list[Any]] = {}  # number: object, times sent
         self.numbers: dict[int, int] = {}  # of id(object)
@@ -84,9 +87,11 @@ class Server(Peer):
         """Ask the test; only while one of its questions waits for an answer."""
         if not self.open:
             raise RuntimeError("This belongs to a test that is over.")
-        if op == "call" and transforms.active(parts):
+        if op == "call" and transformed(parts):
+            from autograder.channel.with_torch import transforms
+
             return transforms.call(self.ask, *parts)
-        with transforms.untraced():
+        with untraced():
             return super().ask(op, *parts)
 
     def token(self) -> int:
@@ -94,7 +99,8 @@ class Server(Peer):
         return self.last_token
 
     def question_extras(self, around: Packer) -> dict[str, Any]:
-        return {"around": torch.is_grad_enabled()}
+        torch = loaded("torch")
+        return {"around": torch.is_grad_enabled() if torch else True}
 
     def answer_extras(self, unpacker: PeerUnpacker, first: Packer) -> dict[str, Any]:
         """Send back the arguments that were changed in place."""
@@ -124,7 +130,7 @@ class Server(Peer):
         finally:
             self.through, self.states = before
 
-    def number(self, tensor: torch.Tensor) -> int:
+    def number(self, tensor: "torch.Tensor") -> int:
         """Return a leaf's number, a new one if it is no longer what the test has."""
         number = self.twins.numbers.get(id(tensor), 0)
         mine = number <= 0 or self.through
@@ -223,8 +229,12 @@ class Server(Peer):
     def refill(self, number: int, value: Any) -> Any:
         """Return this side's copy of a container, with what is in the test's now."""
         known = self.containers.setdefault(number, value)
-        if known is not value:
-            container_kind(known).write(known, value)
+        if known is value:
+            return value
+        if isinstance(value, np.ndarray) and not alike(known, value):
+            self.containers[number] = value  # the test's has another shape now
+            return value
+        container_kind(known).write(known, value)
         return known
 
     def argument_changed(self, value: Any, new: Any) -> None:
@@ -273,6 +283,11 @@ def differs(value: Any, before: Any) -> bool:
     return not np.array_equal(own(value), np.frombuffer(before, np.uint8))
 
 
+def alike(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether one array's numbers can be written into the other."""
+    return (one.shape, one.dtype) == (other.shape, other.dtype)
+
+
 def library_class(kind: type) -> str | None:
     """Name the library class that an object is one of, if it is a known kind."""
     for base in kind.__mro__:
@@ -283,7 +298,7 @@ def library_class(kind: type) -> str | None:
 
 def crosses(value: Any) -> bool:
     """Whether a value may be fetched by its name: no module, and not too large."""
-    if isinstance(value, (torch.Tensor, np.ndarray)):
+    if is_tensor(value) or isinstance(value, np.ndarray):
         return value.nbytes < BODY // 4
     return not isinstance(value, ModuleType)
 
@@ -296,6 +311,24 @@ def take(value: Any) -> list[Any]:
     return found
 
 
+class Printed(io.StringIO):
+    """What is printed, up to what may cross."""
+
+    def write(self, text: str) -> int:
+        """Take more text; TooLargeError when it is too much."""
+        if self.tell() + len(text) > TEXT:
+            raise TooLargeError("what is printed is too long to be passed on")
+        return super().write(text)
+
+
+def capture(function: Any, args: tuple, options: dict) -> str:
+    """Call a function; return what it prints."""
+    text = Printed()
+    with contextlib.redirect_stdout(text):
+        function(*args, **options)
+    return text.getvalue()
+
+
 def setitem(value: Any, key: Any, item: Any) -> None:
     value[key] = item
 
@@ -304,6 +337,7 @@ PERFORM: dict[str, Callable[..., Any]] = {
     "names": lambda server: [name for name in server.namespace if type(name) is str],
     "fetch": Server.fetch,
     "call": lambda server, value, args, options: value(*args, **options),
+    "capture": lambda server, value, args, options: capture(value, args, options),
     "getattr": lambda server, value, name: getattr(value, name),
     "setattr": lambda server, value, name, item: setattr(value, name, item),
     "getitem": lambda server, value, key: value[key],

@@ -8,13 +8,13 @@ with a leaf in its place, and the gradient of that leaf comes back under the num
 
 import weakref
 from collections.abc import Callable
-from typing import Any
-
-import torch
-from torch import Tensor, equal, nn  # equal: a student may replace torch.equal
+from typing import TYPE_CHECKING, Any
 
 from autograder.channel.codec import Node, Packer, is_plain
 from autograder.channel.frames import ProtocolError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 CLEARED = "cleared"  # stands for a .grad that is None
 MOST = 100_000
@@ -24,12 +24,12 @@ BYTES = 512 << 20  # of the tensors that a side keeps
 class Twin:
     """One tensor of this process, and what the other one last heard of it."""
 
-    def __init__(self, number: int, hold: Callable[[], Tensor | None]) -> None:
+    def __init__(self, number: int, hold: "Callable[[], Tensor | None]") -> None:
         self.number, self.hold = number, hold
         self.synced = False  # anchors are not
         self.known = False
-        self.value: Tensor | None = None
-        self.grad: Tensor | None = None
+        self.value: Any = None
+        self.grad: Any = None
         self.grad_version = 0
         self.requires_grad = False
 
@@ -37,12 +37,14 @@ class Twin:
         """Note that the other side has the tensor as it is now."""
         tensor = self.hold()
         self.known, self.requires_grad = True, tensor.requires_grad
-        self.value, self.grad = Tensor.detach(tensor).clone(), tensor.grad
+        self.value, self.grad = plain(tensor).clone(), tensor.grad
         self.grad_version = 0 if self.grad is None else self.grad._version
 
-    def value_changed(self, tensor: Tensor) -> bool:
+    def value_changed(self, tensor: "Tensor") -> bool:
         """Whether the numbers differ; versions would miss what went through .data."""
-        old, new = self.value, Tensor.detach(tensor)
+        from autograder.channel.with_torch import equal
+
+        old, new = self.value, plain(tensor)
         if old is None or old.dtype != new.dtype or old.device != new.device:
             return True
         return not equal(old, new)
@@ -56,7 +58,7 @@ class Twin:
             or self.value_changed(tensor)
         )
 
-    def grad_changed(self, tensor: Tensor) -> bool:
+    def grad_changed(self, tensor: "Tensor") -> bool:
         """Whether .grad is another tensor, or was written into."""
         grad = tensor.grad
         if grad is not self.grad:
@@ -78,7 +80,7 @@ class Twins:
         self.gone: set[int] = set()
         self.bytes = 0
 
-    def tensor(self, number: int) -> Tensor:
+    def tensor(self, number: int) -> "Tensor":
         """Return the tensor with this number; ProtocolError if there is none."""
         twin = self.twins.get(number) if type(number) is int else None
         tensor = twin.hold() if twin else None
@@ -86,7 +88,7 @@ class Twins:
             raise ProtocolError("a tensor has an unknown number")
         return tensor
 
-    def number(self, tensor: Tensor) -> int:
+    def number(self, tensor: "Tensor") -> int:
         """Return the number of a leaf, old or new."""
         number = self.numbers.get(id(tensor))
         if number is None:
@@ -94,7 +96,7 @@ class Twins:
             self.add(number, tensor, keep=self.keeps).synced = True
         return number
 
-    def anchor(self, tensor: Tensor) -> int:
+    def anchor(self, tensor: "Tensor") -> int:
         """Return a number for a tensor in the middle of a graph, and keep it."""
         number = self.new_number()
         self.twins[number] = Twin(number, lambda: tensor)
@@ -106,7 +108,7 @@ class Twins:
         self.last += self.sign
         return self.last
 
-    def add(self, number: int, tensor: Tensor, keep: bool) -> Twin:
+    def add(self, number: int, tensor: "Tensor", keep: bool) -> Twin:
         """Give a tensor a number; when it is not kept, its end is reported."""
         self.bytes += tensor.nbytes if keep else 0
         if len(self.twins) >= MOST or self.bytes > BYTES:
@@ -178,8 +180,19 @@ class Twins:
         return entries, changed
 
 
-def entry(number: int, tensor: Tensor, value: bool, grad: bool, packer: Packer) -> Node:
+def plain(tensor: "Tensor") -> "Tensor":
+    """The same numbers without a way back, whatever class the tensor is of."""
+    import torch
+
+    return torch.Tensor.detach(tensor)
+
+
+def entry(
+    number: int, tensor: "Tensor", value: bool, grad: bool, packer: Packer
+) -> Node:
     """Return one tensor's line in a message: what it is, and what has changed."""
+    from torch import nn
+
     numbers = packer.data(tensor) if value else None  # read in this order too
     gradient: Any = None
     if grad:
@@ -194,15 +207,19 @@ def entry(number: int, tensor: Tensor, value: bool, grad: bool, packer: Packer) 
     ]
 
 
-def make_leaf(value: Tensor, parameter: bool, requires_grad: bool) -> Tensor:
+def make_leaf(value: "Tensor", parameter: bool, requires_grad: bool) -> "Tensor":
     """Return a leaf with these numbers."""
+    from torch import nn
+
     if parameter:
         return nn.Parameter(value, requires_grad)
     return value.requires_grad_(requires_grad)
 
 
-def write(tensor: Tensor, value: Tensor) -> None:
+def write(tensor: "Tensor", value: "Tensor") -> None:
     """Write numbers into a leaf, of another shape or dtype if need be."""
+    import torch
+
     if tensor.shape == value.shape and tensor.dtype == value.dtype:
         with torch.no_grad():
             tensor.copy_(value)

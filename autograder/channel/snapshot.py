@@ -10,20 +10,22 @@ import types
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor, equal, nn  # equal: a student may replace torch.equal
 
 from autograder.channel.codec import is_plain
 from autograder.channel.handles import Handle
+from autograder.channel.libraries import is_tensor, loaded
+from autograder.channel.shared_tensors import plain
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 BYTES = 256 << 20  # of numbers in one snapshot; what is beyond is not noted
 PARTS = 50_000
 PLAIN = frozenset({int, float, str, bool, bytes, complex, type(None), type(...), range})
-# Library classes whose objects hold what others change.
-HOLDERS = (nn.Module, torch.distributions.Distribution, torch.optim.Optimizer)
 MISSING = object()
 
 
@@ -70,15 +72,15 @@ class Snapshot:
 
     def look(self, value: Any) -> Iterator[Any]:
         """Note the contents of one object; return what else is to be looked at."""
-        if isinstance(value, Tensor):
+        if is_tensor(value):
             if is_plain(value) and writable(value) and self.room(value.nbytes):
                 self.note(value, TENSOR)
                 yield value.grad if value.is_leaf else None
         elif isinstance(value, np.ndarray):
             if not value.dtype.hasobject and self.room(value.nbytes):
                 self.note(value, ARRAY)
-        elif type(value) in GENERATORS:
-            self.note(value, GENERATORS[type(value)])
+        elif kind := generator_kind(type(value)):
+            self.note(value, kind)
         elif isinstance(value, types.FunctionType):
             yield from self.of_function(value)
         elif isinstance(value, types.MethodType):
@@ -110,7 +112,7 @@ class Snapshot:
                 yield from base.values(value) if base is dict else base.__iter__(value)
         if isinstance(value, tuple):
             yield from tuple.__iter__(value)
-        if type(value).__module__ == self.own or isinstance(value, HOLDERS):
+        if type(value).__module__ == self.own or is_holder(value):
             yield getattr(value, "__dict__", None)
             for name in slots(type(value)):
                 yield getattr(value, name, None)
@@ -136,7 +138,16 @@ class Snapshot:
         ]
 
 
-def writable(value: Tensor) -> bool:
+def is_holder(value: Any) -> bool:
+    """Whether a library's object holds what others change: a layer, an optimiser."""
+    torch = loaded("torch")
+    return bool(torch) and isinstance(
+        value,
+        (torch.nn.Module, torch.distributions.Distribution, torch.optim.Optimizer),
+    )
+
+
+def writable(value: "Tensor") -> bool:
     """Whether each number of a tensor has a place of its own."""
     sizes = zip(value.stride(), value.shape, strict=True)
     return all(stride or size < 2 for stride, size in sizes)
@@ -191,31 +202,31 @@ def write_set(owner: set, items: set) -> None:
         set.update(owner, items)
 
 
-def read_tensor(tensor: Tensor) -> tuple:
-    plain = Tensor.detach(tensor)
+def read_tensor(tensor: "Tensor") -> tuple:
+    shared = plain(tensor)
     grad = tensor.grad if tensor.is_leaf else None
-    return plain, plain.clone(), grad, tensor.requires_grad
+    return shared, shared.clone(), grad, tensor.requires_grad
 
 
-def write_tensor(tensor: Tensor, state: tuple) -> None:
-    plain, numbers, grad, requires_grad = state
-    if not same_numbers(plain, numbers):
-        plain.data.copy_(numbers)
+def write_tensor(tensor: "Tensor", state: tuple) -> None:
+    shared, numbers, grad, requires_grad = state
+    if not same_numbers(shared, numbers):
+        shared.data.copy_(numbers)
     if tensor.is_leaf:
-        if tensor.data_ptr() != plain.data_ptr() or tensor.shape != plain.shape:
-            tensor.data = plain
+        if tensor.data_ptr() != shared.data_ptr() or tensor.shape != shared.shape:
+            tensor.data = shared
         tensor.requires_grad_(requires_grad)
         tensor.grad = grad
 
 
 def same_tensor(one: tuple, other: tuple) -> bool:
-    alike = one[1].shape == other[1].shape and one[1].dtype == other[1].dtype
-    return (
-        alike and one[2] is other[2] and one[3] is other[3] and equal(one[1], other[1])
-    )
+    rest = one[2] is other[2] and one[3] is other[3]
+    return rest and same_numbers(one[1], other[1])
 
 
-def same_numbers(one: Tensor, other: Tensor) -> bool:
+def same_numbers(one: "Tensor", other: "Tensor") -> bool:
+    from autograder.channel.with_torch import equal
+
     alike = one.shape == other.shape and one.dtype == other.dtype
     return alike and equal(one, other)
 
@@ -262,8 +273,8 @@ DICT = Kind(lambda d: dict(dict.items(d)), write_dict, same_items)
 LIST = Kind(lambda each: list(list.__iter__(each)), write_list, identical)
 SET = Kind(lambda each: set(set.__iter__(each)), write_set, lambda a, b: a == b)
 CONTAINERS: dict[Any, Kind] = {dict: DICT, list: LIST, set: SET}
+WRITTEN = CONTAINERS | {np.ndarray: ARRAY}
 GENERATORS: dict[type, Kind] = {
-    torch.Generator: Kind(torch.Generator.get_state, torch.Generator.set_state, equal),
     np.random.Generator: Kind(state_of, set_state, lambda a, b: str(a) == str(b)),
     random.Random: Kind(
         random.Random.getstate, random.Random.setstate, lambda a, b: a == b
@@ -272,5 +283,20 @@ GENERATORS: dict[type, Kind] = {
 
 
 def container_kind(value: Any) -> Kind:
-    """How a list, a dictionary or a set is read, written and told apart."""
-    return next(kind for base, kind in CONTAINERS.items() if isinstance(value, base))
+    """How a list, a dictionary, a set or an array is read, written and told apart."""
+    return next(kind for base, kind in WRITTEN.items() if isinstance(value, base))
+
+
+def generator_kind(kind: type) -> Kind | None:
+    """How a random generator is read, written and told apart; None for all else."""
+    torch = loaded("torch")
+    return GENERATORS.get(kind) or (generators_of(torch).get(kind) if torch else None)
+
+
+@cache
+def generators_of(torch: Any) -> dict[type, Kind]:
+    """The same for torch's."""
+    from autograder.channel.with_torch import equal
+
+    kind = torch.Generator
+    return {kind: Kind(kind.get_state, kind.set_state, equal)}

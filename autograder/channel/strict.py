@@ -9,11 +9,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from autograder.channel.codec import (
     ARRAY_DTYPES,
@@ -24,11 +22,19 @@ from autograder.channel.codec import (
     ITEMS,
     LENGTH,
     LONGEST,
+    TEXT,
     Node,
     is_short,
 )
+from autograder.channel.dates import SHAPES, unpack_date
 from autograder.channel.frames import ProtocolError
+from autograder.channel.libraries import needed
 
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+LONGEST_TEXTS = 1 << 24  # characters that an array of texts has room for
 MALFORMED = (TypeError, ValueError, ArithmeticError, LookupError, RuntimeError)
 DECIMAL = re.compile(r"-?(\d+(\.\d+)?(E[+-]?\d+)?|Infinity|s?NaN\d*)", flags=re.ASCII)
 
@@ -131,11 +137,10 @@ class Unpacker:
             raise ProtocolError("a truth value is neither 0 nor 1")
         return array.view(dtype).reshape(shape)
 
-    def tensor(self, tag: str, rest: list[Node], depth: int) -> Tensor:
+    def tensor(self, tag: str, rest: list[Node], depth: int) -> "Tensor":
+        torch = needed("torch")
         name, shape, device = rest
-        dtype = DTYPES.get(exact(name, str))
-        if dtype is None:
-            raise ProtocolError("a tensor has an unknown dtype")
+        dtype = torch_dtype(name)
         shape = checked_shape(shape)
         raw = self.take(math.prod(shape) * dtype.itemsize)
         data = np.frombuffer(raw, np.uint8).copy()
@@ -145,6 +150,16 @@ class Unpacker:
         value = (flat.view(dtype) if data.size else flat.to(dtype)).reshape(shape)
         place = available(exact(device, str))
         return value if place is None else value.to(place)
+
+
+def texts(width: Any, shape: Node, cells: Any) -> np.ndarray:
+    """Return an array of texts, none of them longer than it says."""
+    size = math.prod(checked_shape(shape))
+    if size != len(exact(cells, list)) or natural(width, TEXT) * size > LONGEST_TEXTS:
+        raise ProtocolError("an array of texts has another size than it says")
+    if any(len(exact(cell, str)) > width for cell in cells):
+        raise ProtocolError("an array of texts has a longer one than it says")
+    return np.array(cells, f"<U{width}").reshape(shape)
 
 
 def exact(value: Any, kind: type) -> Any:
@@ -177,8 +192,16 @@ def checked_shape(shape: Node) -> list[int]:
     return shape
 
 
-def available(device: str) -> torch.device | None:
+def torch_dtype(name: Any) -> "torch.dtype":
+    """Return the dtype with this name; ProtocolError if it may not cross."""
+    if exact(name, str) not in DTYPES:
+        raise ProtocolError("a tensor has an unknown dtype")
+    return getattr(needed("torch"), name)
+
+
+def available(device: str) -> "torch.device | None":
     """Return the device if it is a GPU that is here, else None: the CPU will do."""
+    torch = needed("torch")
     if device == "cpu" or not torch.cuda.is_available():
         return None
     kind, _, index = device.partition(":")
@@ -197,13 +220,15 @@ UNPACK: dict[str, Callable[[Unpacker, str, list[Node], int], Any]] = {
     "a": Unpacker.array,
     "s": Unpacker.scalar,
     "T": Unpacker.tensor,
+    "u": lambda self, _, rest, __: texts(*rest),
+    **dict.fromkeys(SHAPES, lambda self, tag, rest, _: unpack_date(tag, rest)),
     "c": lambda self, _, rest, __: complex(*self.numbers(float, rest)),
     "range": lambda self, _, rest, __: range(*self.numbers(int, rest)),
     "slice": lambda self, _, rest, depth: slice(
         *(self.unpack(item, depth + 1) for item in rest)
     ),
     "dots": lambda *_: ...,
-    "size": lambda self, _, rest, __: torch.Size(self.numbers(int, rest)),
-    "dtype": lambda self, _, rest, __: DTYPES[exact(rest[0], str)],
-    "device": lambda self, _, rest, __: torch.device(exact(rest[0], str)),
+    "size": lambda self, _, rest, __: needed("torch").Size(self.numbers(int, rest)),
+    "dtype": lambda self, _, rest, __: torch_dtype(rest[0]),
+    "device": lambda self, _, rest, __: needed("torch").device(exact(rest[0], str)),
 }

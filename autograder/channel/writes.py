@@ -8,18 +8,21 @@ import contextlib
 import weakref
 import zlib
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from autograder.channel.codec import array_bytes
 from autograder.channel.global_state import STATES
 from autograder.channel.handles import Handle
+from autograder.channel.libraries import is_tensor, loaded
 from autograder.channel.messages import MUTABLE
+from autograder.channel.peer import recording
 from autograder.channel.snapshot import Snapshot, container_kind, writable
 from autograder.channel.views import Views, owner_of
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 CHECKED = 1 << 20  # bytes of an array of which is seen that the test rewrote it
 HANDED = 10_000  # objects that are watched, before those that are gone are left out
@@ -43,7 +46,7 @@ class Call:
 
 def version_of(value: Any) -> int:
     """A number that is another one when a tensor or an array was written into."""
-    if isinstance(value, Tensor):
+    if is_tensor(value):
         return value._version
     return zlib.adler32(array_bytes(value)) if value.nbytes <= CHECKED else 0
 
@@ -52,6 +55,16 @@ def refilled(value: Any, before: Any) -> bool:
     """Whether a container holds something else than before."""
     kind = container_kind(value)
     return not kind.same(before, kind.read(value))
+
+
+def refuse_table(value: Any) -> None:
+    """Raise TypeError for a table, which crosses by value alone."""
+    pandas = loaded("pandas")
+    if pandas and isinstance(value, (pandas.DataFrame, pandas.Series)):
+        raise TypeError(
+            f"in_place does not see what is written into a {type(value).__name__}: let "
+            "the function return the table, and check that."
+        )
 
 
 class Writes:
@@ -70,7 +83,7 @@ class Writes:
         self.containers: dict[int, int] = {}  # of id: a number, while writes are seen
         self.last_container = 0
         self.refilled = False  # something was, before it was handed over again
-        self.arrays: dict[int, tuple[np.ndarray, Tensor]] = {}
+        self.arrays: dict[int, tuple[np.ndarray, Any]] = {}
         self.undo: dict[int, Snapshot] = {}  # of what a student wrote into
 
     def begin(self, *, one_kernel: bool) -> None:
@@ -114,20 +127,22 @@ class Writes:
         """Write into a test's argument what the student's function wrote into it."""
         if not self.allow(value) or type(new) is not type(value):
             return
-        if isinstance(value, Tensor | np.ndarray):
+        if is_tensor(value) or isinstance(value, np.ndarray):
             if new.shape != value.shape or new.dtype != value.dtype:
                 return
-            with torch.no_grad():
+            with recording(False):
                 value[...] = new
         else:
             container_kind(value).write(value, new)
-            if id(value) in self.held:  # the student's side has it so
-                self.held[id(value)] = value, container_kind(value).read(value)
+        if id(value) in self.held:  # the student's side has it so
+            self.held[id(value)] = value, container_kind(value).read(value)
 
     def in_place(self, function: Handle, more: tuple[Any, ...]) -> Callable[..., Any]:
         """A student's function that may write into its arguments and into `more`."""
 
         def call(*args: Any, **options: Any) -> Any:
+            for value in (*args, *options.values(), *more):
+                refuse_table(value)
             self.granted = more
             return function(*args, **options)
 
@@ -157,7 +172,7 @@ class Writes:
 
     def handing(self, value: Any) -> None:
         """Note an object that crosses by value, to see whether the test rewrites it."""
-        if isinstance(value, MUTABLE):
+        if isinstance(value, MUTABLE) or self.copied(value):
             if id(value) in self.held:
                 self.refilled |= refilled(*self.held[id(value)])
             if id(value) in self.held or len(self.held) < HELD:
@@ -184,14 +199,22 @@ class Writes:
             or any(refilled(value, before) for value, before in self.held.values())
         )
 
-    def shared(self, value: Tensor | np.ndarray) -> Tensor | None:
+    def copied(self, value: Any) -> bool:
+        """Whether a copy is kept of an array; with torch both sides share it."""
+        small = isinstance(value, np.ndarray) and value.nbytes <= CHECKED
+        return small and not loaded("torch")
+
+    def shared(self, value: Any) -> "Tensor | None":
         """The tensor by which both sides share this one's numbers, as in one process.
 
         None while they are to cross by value, and for what cannot be shared.
         """
         if not self.one_kernel:
             return None
-        if isinstance(value, Tensor):
+        torch = loaded("torch")
+        if not torch:
+            return None
+        if is_tensor(value):
             return value if writable(value) else None
         if id(value) not in self.arrays:
             if not value.flags.writeable or min(value.strides, default=0) < 0:

@@ -21,6 +21,7 @@ from autograder.processes import import_less
 
 # Commands that take no assignment.
 OF_THE_COURSE = ("doctor", "serve", "status", "backup", "restore", "student")
+OF_THE_COURSE += ("new-course", "new-assignment")
 AGAIN = "what was finished is kept; the same command continues"
 
 
@@ -101,6 +102,8 @@ def parser() -> argparse.ArgumentParser:
             made.add_argument("assignment", help="A1, a1, or its full name")
         return made
 
+    making.add_new_course(command)
+    making.add_new_assignment(command)
     making.add_release(command)
     lms.add_collect(command)
     grading.add_grade(command)

@@ -1,4 +1,4 @@
-"""The commands that make things: release an assignment, make up a class, or both."""
+"""The commands that make things: a course, an assignment, a release, a class."""
 
 import argparse
 from pathlib import Path
@@ -18,6 +18,44 @@ from autograder.cli.frame import (
 from autograder.course.folder import Course
 from autograder.model import Outcome
 from autograder.results.summary import summary, table
+
+
+def add_new_course(command: Command) -> None:
+    """new-course DIR"""
+    what = "Begin a course of your own: a small one that works, to be changed."
+    made = command("new-course", run_new_course, what, "new-course statistics")
+    made.add_argument("folder", type=Path, metavar="DIR", help="a new or empty folder")
+
+
+def run_new_course(options: argparse.Namespace) -> int:
+    from autograder.new_course.write import new_course
+
+    names = new_course(options.folder)
+    text = f"Wrote a course into {options.folder}: {', '.join(names)}"
+    if "a2_tables" not in names:
+        text += "\npandas is not installed: the example with tables was left out."
+    text += f"\nNext: cd {options.folder}; autograder release A1"
+    show(options, {"course": str(options.folder), "assignments": names}, text)
+    return DONE
+
+
+def add_new_assignment(command: Command) -> None:
+    """new-assignment NAME"""
+    what = "Write a new assignment with one exercise, to be changed."
+    example = "new-assignment a3_loops"
+    made = command("new-assignment", run_new_assignment, what, example)
+    made.add_argument("name", help="such as a3_loops, which is A3 for short")
+    add_solutions(made)
+
+
+def run_new_assignment(options: argparse.Namespace) -> int:
+    from autograder.new_course.write import new_assignment
+
+    path = new_assignment(options.name, options.solutions)
+    short = options.name.split("_")[0].upper()
+    text = f"Wrote {path}\nNext: edit it, then autograder release {short}"
+    show(options, {"source": str(path)}, text)
+    return DONE
 
 
 def add_release(command: Command) -> None:

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 
 from autograder.engine.control import Message, WireError, receive, send
@@ -72,12 +72,15 @@ def connect(launch: Callable[[int], Started], most: int) -> Child:
 
 
 class Launcher:
-    """Starts children for notebooks; a subclass says where they come from."""
+    """Starts children for notebooks; a subclass says where they come from.
+
+    They have imported the large `libraries`.
+    """
 
     mode = ""
 
-    def __init__(self, tier: Tier) -> None:
-        self.tier = tier
+    def __init__(self, tier: Tier, libraries: Collection[str] = ()) -> None:
+        self.tier, self.libraries = tier, sorted(libraries)
 
     def children(
         self, roles: Mapping[str, Box], seed: int, most: int
@@ -123,8 +126,8 @@ class WarmLauncher(Launcher):
 
     mode = "warm"
 
-    def __init__(self, tier: Tier) -> None:
-        super().__init__(tier)
+    def __init__(self, tier: Tier, libraries: Collection[str] = ()) -> None:
+        super().__init__(tier, libraries)
         self.process: subprocess.Popen | None = None
         self.sock: socket.socket | None = None
         self.lock = threading.Lock()
@@ -146,7 +149,7 @@ class WarmLauncher(Launcher):
             if self.process is None:
                 if order["do"] == "reap":
                     raise GraderError("its template is gone")
-                self.process, self.sock = start_template()
+                self.process, self.sock = start_template(*self.libraries)
                 answer(self.sock)
             try:
                 send(self.sock, order, fds)
@@ -182,7 +185,7 @@ class FreshLauncher(Launcher):
 
         From this thread, which waits for them: they end with the thread they come from.
         """
-        started = {role: start_template("--once") for role in roles}
+        started = {r: start_template("--once", *self.libraries) for r in roles}
         try:
             for role, box in roles.items():
                 process, sock = started[role]

@@ -22,16 +22,19 @@ from autograder.assignment.exam import (
     student_version,
 )
 from autograder.assignment.per_student import seed_cell
+from autograder.engine.request import Answer, Request
 from autograder.engine.runner import Runner
 from autograder.judge.judge import judge_submission
 from autograder.model import (
     CellResult,
+    CellRun,
     CourseError,
     Limits,
     Outcome,
     Result,
     Submission,
 )
+from autograder.release.advice import in_full
 from autograder.release.variants import Variant, read_variants
 from autograder.static_analysis.names import bound, read, statements
 
@@ -156,6 +159,20 @@ class Trial:
         return found
 
 
+class Heard:
+    """A runner of which is kept how the tests ended."""
+
+    def __init__(self, runner: Runner) -> None:
+        self.runner = runner
+        self.judged: Mapping[str, CellRun] = {}
+
+    def run(self, request: Request) -> Answer:
+        """Run and judge a notebook."""
+        answer = self.runner.run(request)
+        self.judged = answer.judged
+        return answer
+
+
 class Gate:
     """Makes the trials of one assignment."""
 
@@ -199,10 +216,21 @@ class Gate:
             cells = self.judged("the reference solution", content, seed).cells
             lost = [c for c in cells if not c.manual and c.points < c.max_points]
             if lost:
+                said = self.in_full(content, seed, lost[0].grade_id)
                 raise CourseError(
                     f"{self.exam.assignment} is not released: the reference solution "
-                    f"fails {', '.join(c.grade_id for c in lost)} ({why(lost[0])})."
+                    f"fails {', '.join(c.grade_id for c in lost)} "
+                    f"{said or f'({why(lost[0])}).'}"
                 )
+
+    def in_full(self, content: bytes, seed: int, name: str) -> str:
+        """What a test cell said, hidden or not: its author may know all of it."""
+        heard = Heard(self.runner)
+        gate = Gate(self.exam, self.source, self.limits, heard)
+        gate.judged("the reference solution", content, seed)
+        (cell,) = (c["id"] for c in self.exam.cells if grade_id(c) == name)
+        run = heard.judged.get(cell)
+        return in_full(run) if run and run.ended == "error" else ""
 
     def stand_ins(self) -> Iterator[Trial]:
         """The release as handed out, and answers whose results are all spoiled."""

@@ -1,15 +1,17 @@
 """The template's process: imports once, then forks a child for each order.
 
-`python -m autograder.engine.child.forkserver FD [--once]`; FD is a socket to the
-worker. With `--once` it becomes the child itself: a fresh process, for what cannot be
-forked. It holds nothing secret, because its children hold whatever it holds, and it
-ends with the worker, whose end of the socket closes then.
+`python -m autograder.engine.child.forkserver FD [--once] [LIBRARY ...]`; FD is a socket
+to the worker, and each large LIBRARY is imported too. With
+`--once` it becomes the child itself: a fresh process, for what cannot be forked. It
+holds nothing secret, because its children hold whatever it holds, and it ends with the
+worker, whose end of the socket closes then.
 """
 
 import os
 import signal
 import socket
 import sys
+from collections.abc import Collection
 
 from autograder.engine.child import start as child
 from autograder.engine.child import warm_up as warm
@@ -26,9 +28,9 @@ FIRST_USES = (
 )
 
 
-def ready_shell() -> Shell:
+def ready_shell(libraries: Collection[str]) -> Shell:
     """A shell in a process that has imported and used what notebooks use."""
-    warm.warm_up()
+    warm.warm_up(libraries)
     shell = make_shell()
     for source in FIRST_USES:
         run_cell(shell, source)
@@ -88,7 +90,7 @@ def main() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the worker's to handle
     sock = socket.socket(fileno=int(sys.argv[1]))
     try:
-        template = Template(sock, ready_shell())
+        template = Template(sock, ready_shell(sys.argv[2:]))
         warm.assert_single_threaded()
     except Exception as error:
         send(sock, {"failed": f"{type(error).__name__}: {error}"})

@@ -10,7 +10,8 @@ from types import FunctionType
 from typing import Any
 
 import numpy as np
-import torch
+
+from autograder.channel.libraries import is_tensor, loaded
 
 
 class Equal:
@@ -65,7 +66,7 @@ class Obliging:
 
 def oblige(found: Any) -> Any:
     """What an obliging object says: one number plainly, more as one of its kind."""
-    if isinstance(found, torch.Tensor | np.ndarray):
+    if is_tensor(found) or isinstance(found, np.ndarray):
         return Obliging(found) if found.ndim else found
     if not callable(found):
         return found
@@ -85,10 +86,10 @@ def plain(value: Any) -> Any:
 
 def nan(value: object) -> Any:
     """NaN, of the value's shape; the way back to the inputs stays."""
-    if isinstance(value, torch.Tensor):
+    if is_tensor(value):
         if value.is_floating_point() or value.is_complex():
-            return value * torch.nan
-        return torch.full(value.shape, torch.nan)
+            return value * np.nan
+        return loaded("torch").full(value.shape, np.nan)
     if isinstance(value, np.ndarray):
         return np.full(value.shape, np.nan)
     return float("nan")
@@ -96,7 +97,7 @@ def nan(value: object) -> Any:
 
 def zero(value: object) -> Any:
     """Zero, of the value's shape and type; the way back to the inputs stays."""
-    if isinstance(value, torch.Tensor):
+    if is_tensor(value):
         return value.nan_to_num(posinf=0.0, neginf=0.0) * 0
     if isinstance(value, np.ndarray):
         return np.zeros_like(value)
@@ -105,11 +106,14 @@ def zero(value: object) -> Any:
 
 def empty(value: object) -> Any:
     """Nothing, of the value's type."""
-    if isinstance(value, torch.Tensor):
+    if is_tensor(value):
         return value[:0] if value.dim() else value.new_empty(0)
     if isinstance(value, np.ndarray):
         return value[:0] if value.ndim else np.empty(0, value.dtype)
-    return type(value)() if isinstance(value, str) else torch.empty(0)
+    if isinstance(value, str):
+        return ""
+    torch = loaded("torch")
+    return torch.empty(0) if torch else np.empty(0)
 
 
 def nothing(value: object) -> None:

@@ -3,24 +3,24 @@
 import ctypes
 import gc
 import importlib
+import importlib.util
 import io
 import os
 import random
 import sys
+from collections.abc import Collection
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 
-# What notebooks import, in the order in which they load.
-MODULES = (
-    "numpy",
-    "torch",
-    "torch.distributions",
-    "matplotlib",
-    "matplotlib.pyplot",
-    "IPython",
-    "pandas",
-    "tqdm",
-)
+# What notebooks import, in the order in which they load: all of them, and those that
+# use a large library.
+FIRST = ("numpy",)
+LARGE = {
+    "torch": ("torch", "torch.distributions", "autograder.channel.with_torch"),
+    "pandas": ("pandas",),
+}
+MODULES = ("matplotlib", "matplotlib.pyplot", "IPython", "tqdm")
 
 
 HUGE = 1 << 21  # bytes of a huge page
@@ -31,13 +31,22 @@ class NotSingleThreadedError(RuntimeError):
     """A fork here would copy locks that nobody will open again."""
 
 
-def warm_up() -> None:
-    """Import what notebooks use, and use once what nearly all of them use."""
+def warm_up(libraries: Collection[str] = ()) -> None:
+    """Import what notebooks use, and use once what nearly all of them use.
+
+    `libraries` are the large ones among LARGE that these notebooks use.
+    """
     import matplotlib
 
     matplotlib.use("agg")
-    loaded = {name: optional(name) for name in MODULES}
-    if loaded["torch"] is not None:
+    more = (
+        name
+        for library, names in LARGE.items()
+        if library in libraries
+        for name in names
+    )
+    loaded = {name: optional(name) for name in (*FIRST, *more, *MODULES)}
+    if loaded.get("torch") is not None:
         loaded["torch"].set_num_threads(1)
     if loaded["tqdm"] is not None:  # no thread of its own: it could not be copied
         loaded["tqdm"].tqdm.monitor_interval = 0
@@ -134,3 +143,28 @@ def seed_all(seed: int) -> None:
         numpy.random.seed(seed % 2**32)
     if torch := sys.modules.get("torch"):
         torch.manual_seed(seed)
+    else:
+        sys.meta_path.insert(0, SeededLater(seed))
+
+
+class SeededLater:
+    """Seeds torch when a notebook imports it, in a process that had not."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def find_spec(self, name: str, *_: object) -> ModuleSpec | None:
+        """Find torch as it would be found without this, and nothing else."""
+        if name != "torch":
+            return None
+        sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(name)
+        if spec is not None and spec.loader is not None:
+            load = spec.loader.exec_module
+
+            def load_and_seed(torch: ModuleType) -> None:
+                load(torch)
+                torch.manual_seed(self.seed)
+
+            spec.loader.exec_module = load_and_seed
+        return spec

@@ -90,7 +90,6 @@ class Mine:
 def f(x): return np.array([Mine(), Mine(), Mine()], dtype=object)
 """,
     "an array of records": "def f(x): return np.zeros(3, dtype=[('a', float)])",
-    "an array of text": "def f(x): return np.array(['2', '-4', '6'])",
     "a meta tensor": "def f(x): return torch.empty(3, device='meta')",
     "a sparse tensor": "def f(x): return torch.zeros(3).to_sparse()",
     "a nested tensor": "def f(x): return torch.nested.nested_tensor([x])",
@@ -200,6 +199,11 @@ def test_a_forged_result_fails_every_test(answer):
     assert passed(answer, TESTS) == []
 
 
+def test_texts_are_numbers_only_to_a_test_that_makes_them_so():
+    for texts in ("['2', '-4', '6']", "np.array(['2', '-4', '6'])"):
+        assert passed(f"def f(x): return {texts}", TESTS) == ["number"]
+
+
 @pytest.mark.parametrize("answer", FLOODS.values(), ids=FLOODS)
 def test_a_flood_fails_and_ends(answer):
     assert passed(answer, {"check": TESTS["check"]}) == []
@@ -232,6 +236,18 @@ def f(x, *rest):
 """
 BYTES = "bytes(12)"
 TENSOR = "['T', 'float32', [3], 'cpu']"
+ROWS = "['rangeindex', 0, 2, 1, None]"
+COLUMN = "['numbers', ['a', 'float64', [2]]]"
+LONG = "['numbers', ['a', 'float64', [3]]]"
+NAMES = "['index', ['cells', ['a']], None, None]"
+SERIES = f"['series', {ROWS}, {COLUMN}, None]"
+
+
+def series(cells: str, size: int = 0) -> str:
+    """The lie of a Series of two cells, with so many bytes."""
+    return f"lie(['series', {ROWS}, {cells}, None], bytes({size}))"
+
+
 LIES = {
     "a wrong token": f"lie({TENSOR}, {BYTES}, n='0' * 16)",
     "no token": f"lie({TENSOR}, {BYTES}, n=...)",
@@ -280,6 +296,65 @@ LIES = {
     "a decimal without measure": "lie(['dec', '1E+999999999'])",
     "a decimal that is none": "lie(['dec', '__import__'])",
     "a decimal of other digits": "lie(['dec', '\u0661'])",
+    "a day that is none": "lie(['date', 2026, 2, 30])",
+    "a day of texts": "lie(['date', '2026', 1, 1])",
+    "a year without measure": "lie(['date', 10**30, 1, 1])",
+    "a span without measure": "lie(['span', 10**12, 0, 0])",
+    "a zone of a day": "lie(['moment', 2026, 1, 1, 0, 0, 0, 0, 0, 86_400])",
+    "an hour too many": "lie(['clock', 24, 0, 0, 0, 0, None])",
+    "texts longer than they say": "lie(['u', 1, [1], ['ab']])",
+    "more texts than it says": "lie(['u', 1, [1], ['a', 'b']])",
+    "texts that are none": "lie(['u', 1, [1], [1]])",
+    "texts without measure": "lie(['u', 1 << 19, [100], ['a'] * 100])",
+    "a column too few": f"lie(['frame', {ROWS}, {ROWS}, [{COLUMN}]], bytes(16))",
+    "a longer column": f"lie(['frame', {ROWS}, {ROWS}, [{COLUMN}, {LONG}]], bytes(40))",
+    "an index that lies": f"lie(['series', {ROWS}, {LONG}, None], bytes(24))",
+    "an index beyond all bounds": (
+        f"lie(['series', ['rangeindex', 0, 1 << 62, 1, None], {COLUMN}, None], "
+        "bytes(16))"
+    ),
+    "an index without a step": "lie(['rangeindex', 0, 2, 0, None])",
+    "a table for an index": f"lie(['series', {SERIES}, {COLUMN}, None], bytes(32))",
+    "an object for a cell": series("['cells', [['mine', 1, 'a', None], 1]]"),
+    "a list for a cell": series("['cells', [['l', []], 1]]"),
+    "an object for a name": "lie(['rangeindex', 0, 2, 1, ['mine', 1, 'a', None]])",
+    "a number among texts": series("['strings', 'str', 'python', ['a', 1]]"),
+    "texts of an unknown kind": series("['strings', 'bytes', 'python', ['a', 'b']]"),
+    "a column of objects": series("['numbers', ['a', 'object', [2]]]", 16),
+    "a column of two dimensions": series("['numbers', ['a', 'int64', [2, 1]]]", 16),
+    "a column of unknown kind": series("['pickle', ['b', 4]]", 4),
+    "codes beyond the categories": (
+        f"lie(['series', {ROWS}, ['category', ['a', 'int64', [2]], {NAMES}, False], "
+        "None], struct.pack('qq', 0, 5))"
+    ),
+    "categories that are the same": (
+        f"lie(['series', {ROWS}, ['category', ['a', 'int64', [2]], "
+        "['index', ['cells', ['a', 'a']], None, None], False], None], bytes(16))"
+    ),
+    "codes beyond the levels": (
+        f"lie(['multiindex', [{NAMES}], [['a', 'int64', [2]]], [None]], "
+        "struct.pack('qq', 0, 5))"
+    ),
+    "a mask of another length": series(
+        "['masked', 'Int64', ['a', 'int64', [2]], ['a', 'bool', [1]]]", 17
+    ),
+    "numbers of another dtype": series(
+        "['masked', 'Int64', ['a', 'float64', [2]], ['a', 'bool', [2]]]", 18
+    ),
+    "days that do not follow": (
+        "lie(['index', ['numbers', ['a', 'datetime64[ns]', [3]]], 'D', None], "
+        "bytes(24))"
+    ),
+    "a rhythm that is none": (
+        "lie(['index', ['numbers', ['a', 'datetime64[ns]', [3]]], 'D; 1', None], "
+        "bytes(24))"
+    ),
+    "a moment of no unit": "lie(['stamp', 'M', 'fortnight', 0, False])",
+    "categories without end": (
+        f"node = {NAMES}\n    for _ in range(60): "
+        "node = ['index', ['category', ['a', 'int64', [0]], node, False], None, None]\n"
+        "    lie(node)"
+    ),
     "an array that is shared": "lie(['N', 1])",
     "a library's object": "lie(['made', 1, False, ['l', []]])",
     "a broken pair": "lie(['d', [[1]]])",
@@ -343,6 +418,27 @@ def test_a_lie_on_the_channel_ends_the_test(lie):
     run = judged(LIAR.replace("LIE", lie), DRAW + TESTS["check"])
     assert (run.ended, run.name) == ("error", "ProtocolError"), run
     assert run.text.startswith("Your notebook's process sent what is no answer")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        f"lie({SERIES}, bytes(16))",
+        f"lie(['frame', {ROWS}, {ROWS}, [{COLUMN}, {COLUMN}]], bytes(32))",
+        series("['strings', 'str', 'python', ['a', None]]"),
+        series("['category', ['a', 'int64', [2]], " + NAMES + ", False]", 16),
+        series("['masked', 'Int64', ['a', 'int64', [2]], ['a', 'bool', [2]]]", 18),
+        f"lie(['multiindex', [{NAMES}], [['a', 'int64', [2]]], [None]], bytes(16))",
+        "lie(['moment', 2026, 1, 1, 0, 0, 0, 0, 0, 3600])",
+        "lie(['u', 2, [1], ['ab']])",
+    ],
+)
+def test_what_those_lies_are_made_of_is_a_value_like_any_other(value):
+    pytest.importorskip("pandas", reason="without pandas no table is a value")
+    test = DRAW + "got = f(x)\nassert False, type(got).__name__"
+    run = judged(LIAR.replace("LIE", value), test)
+    kinds = ("Series", "DataFrame", "MultiIndex", "datetime", "ndarray")
+    assert (run.name, run.text in kinds) == ("AssertionError", True), run
 
 
 def test_the_liar_is_honest_without_a_lie():

@@ -78,7 +78,7 @@ def test_a_starved_notebook_runs_again_alone(monkeypatch, tmp_path):
             return replace(ANSWER, starved=len(others_may_begin) == 1)
 
     monkeypatch.setattr("autograder.engine.runner.Notebook", Fake)
-    monkeypatch.setattr(Runner, "launcher", lambda self, gpu: None)
+    monkeypatch.setattr(Runner, "launcher", lambda self, gpu, libraries: None)
     assert not Runner().run(Request({}, {})).starved
     assert others_may_begin == [True, False]
 

@@ -214,6 +214,22 @@ def test_variants_lose_what_they_declare_and_are_told_their_names(tmp_path, runn
 
 @pytest.mark.grading
 @pytest.mark.parametrize(
+    ("returns", "test", "said"),
+    [
+        ("(x for x in [x])", "assert cube(2) == [8]", "Write `list.f.x..` in the test"),
+        ("type('Box', (), {'n': x})()", "assert cube(2) == 8", "type Box stays .*Ask "),
+        ("list(range(200_000))", "assert cube(2)[0] == 0", "Ask for a part: a slice"),
+    ],
+)
+def test_what_cannot_cross_is_named_with_another_way(
+    tmp_path, runner, returns, test, said
+):
+    text = SOURCE.replace(CUBE_TEST, test).replace("x * x * x", returns)
+    refused(tmp_path, text, said, runner=runner)
+
+
+@pytest.mark.grading
+@pytest.mark.parametrize(
     ("last", "said"),
     [
         ("score", "reference solution fails cube-test"),  # 1 of 3 points

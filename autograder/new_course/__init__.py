@@ -1,0 +1,1 @@
+"""A course away from this repository: a small one that works, to begin with."""
