@@ -9,6 +9,7 @@ from tqdm import tqdm
 from autograder.assignment.exam import Exam
 from autograder.assignment.per_student import seed_for
 from autograder.collect.read_back import handed_beside, read_submission
+from autograder.course import attempts
 from autograder.course.beside import beside_key
 from autograder.course.folder import Course
 from autograder.course.gradebook import entered
@@ -113,6 +114,12 @@ class Grading:
             return result
         name, student = self.exam.assignment, result.student
         before = self.course.pending(name, student) or self.course.result(name, student)
+        same = before is not None and before.content == result.content
+        if not same and settings(self.course).attempts == "best":
+            # By the new points another attempt may count: it was judged before, too.
+            known = attempts.attempts(self.course, name, student)
+            folder = known.get(attempts.placed(self.course, name, student))
+            before = folder and attempts.read_result(folder)
         return with_earlier(result, before, self.only)
 
     def received(self, student: str) -> str | None:
