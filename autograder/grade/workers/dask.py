@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 
 TALKATIVE = ("distributed", "distributed.client")
 TO_ANSWER = 15.0  # seconds for the scheduler
+NO_CERTIFICATE = (
+    "this command has no certificate for TLS: set DASK_DISTRIBUTED__COMM__TLS__CA_FILE,"
+    " ...__CLIENT__CERT and ...__CLIENT__KEY."
+)
 AT_ONCE = (
     64  # tasks that wait in the scheduler: what an adaptive cluster sizes itself by
 )
@@ -39,7 +43,10 @@ class ClusterWorkers:
     def __enter__(self) -> Self:
         """Raise CourseError when no scheduler answers."""
         from distributed import Client
+        from distributed.security import Security
 
+        if self.address.startswith("tls:") and not Security().tls_client_cert:
+            raise CourseError(f"{self.address}: {NO_CERTIFICATE}")
         for name in TALKATIVE:  # what they say of a lost scheduler, we say in a line
             logging.getLogger(name).setLevel(logging.CRITICAL)
         try:
