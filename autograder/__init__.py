@@ -8,9 +8,10 @@ The passes, in their order, each with its room:
 4. `engine/`    run the student's cells in one sandboxed process (`sandbox/`), and the
                 tests in another, which asks the first over `channel/`
 5. `grade/`     the same for a whole class, on several workers; write the gradebook
-6. `results/`   a page for each student: what failed, which idea, how to go on
-7. `results/`   the page on the class: scores, tasks, mistakes
-8. `lms/`       scores and pages as the LMS takes them back; `results/` for the others
+6. `marking/`   what people grade: shares, blind, beside the scheme; tables out and in
+7. `results/`   a page for each student: what failed, which idea, how to go on
+8. `results/`   the page on the class: scores, tasks, mistakes
+9. `lms/`       scores and pages as the LMS takes them back; `results/` for the others
 
 Over the years: `upkeep/` backs a course up, restores it, and forgets a student.
 
@@ -23,7 +24,8 @@ takes it all the way, and `new_course/` begins one of any subject; `cli/` only p
 Who runs where, from the most trusted to the least:
 
 - the *command* of the instructor: `cli`, `release`, `collect`, `course`, `lms`,
-  `results`, `grade` (which alone writes the gradebook), `serve`
+  `results`, `grade` (which alone writes what the grader finds into the gradebook),
+  `marking` and `serve` (which write what people give)
 - the *workers* that it starts, or those of a Dask cluster: `grade/workers`, `judge`,
   `engine` but for `engine/child`
 - the *test process*, one a notebook, sandboxed: `engine/child/tester`; it runs given

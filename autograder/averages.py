@@ -1,9 +1,10 @@
-"""Formgrader's averages, over the submissions that have a score.
+"""What formgrader's lists hold: a grader's share, and averages over what has a score.
 
 nbgrader divides the sum of all points by the number of submissions. One that was
 refused, or on which the grader failed, has no points and is no zero: it is left out.
 """
 
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +19,13 @@ if TYPE_CHECKING:
 AVERAGES = tuple(f"average_{kind}score" for kind in ("", "code_", "written_", "task_"))
 
 
-def api() -> "type[NbGraderAPI]":
-    """nbgrader's API, as formgrader's pages ask it, with such averages."""
+def api(
+    shown: Callable[[str, str], bool] = lambda assignment, student: True,
+) -> "type[NbGraderAPI]":
+    """nbgrader's API, as formgrader's pages ask it, with such averages.
+
+    `shown` says, of an assignment and a student, whether the submission is listed.
+    """
     from nbgrader.apps import NbGraderAPI
 
     class ApiOfScored(NbGraderAPI):
@@ -34,6 +40,13 @@ def api() -> "type[NbGraderAPI]":
             """The notebooks of an assignment."""
             found = super().get_notebooks(assignment_id)
             return [over_scored(self.course, assignment_id, each) for each in found]
+
+        def _filter_existing_notebooks(
+            self, assignment_id: str, notebooks: list[Any]
+        ) -> list[Any]:
+            """The submissions of the list, and of Prev and Next."""
+            found = super()._filter_existing_notebooks(assignment_id, notebooks)
+            return [each for each in found if shown(assignment_id, each.student.id)]
 
         @property
         def course(self) -> Course:

@@ -1,12 +1,13 @@
 """Formgrader on this machine alone, for the derivations that a person grades.
 
-nbgrader's server extension, with six changes. It listens on 127.0.0.1 and asks for a
+nbgrader's server extension, with eight changes. It listens on 127.0.0.1 and asks for a
 token, and answers nothing that another page, or a student's part of one, asks for. Its
 pages load nothing from elsewhere, which a content security policy enforces; what a
-student handed in stands in sandboxed frames. It starts no kernel, so that nothing of a
-student's runs here. Its averages leave out what has no score. And its buttons that
-would grade, release or write feedback in nbgrader's way are refused: they would run
-students' code outside the sandbox, and show hidden tests.
+student handed in stands in sandboxed frames, with the marking scheme beside it. It says
+nobody's name unless asked to, and keeps who gave which points. It starts no kernel, so
+that nothing of a student's runs here. Its averages leave out what has no score. And its
+buttons that would grade, release or write feedback in nbgrader's way are refused: they
+would run students' code outside the sandbox, and show hidden tests.
 """
 
 import os
@@ -18,17 +19,26 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from markupsafe import escape
+
+from autograder.assignment.scheme import schemes
 from autograder.averages import api
 from autograder.course.folder import Course
+from autograder.marking.formgrader_api import (
+    NAMING,
+    STYLE,
+    handlers,
+    hide_names,
+    share_of,
+)
 from autograder.model import CourseError
+from autograder.own_requests import refuse_others
+from autograder.results.pages import PORT
 
 if TYPE_CHECKING:
     from jinja2 import Environment
     from jupyter_server.serverapp import ServerApp
-    from tornado.httputil import HTTPServerRequest
-    from tornado.web import Application
 
-PORT = 8899  # or the next free one
 # The book's copy, where this package lies beside it; without one TeX stays text.
 MATHJAX = Path(__file__).resolve().parents[1] / "book" / "_static" / "mathjax"
 # What a student handed in was written before this process chose it. So it is known to
@@ -56,6 +66,9 @@ REFUSED = (
     r"/(?:files|view|nbconvert)/.*",
     r"/formgrader/submissions/[^/]+/(?!(?:next|prev)(?:_incorrect)?$).+",
 )
+DOOR = """<!doctype html><meta charset="utf-8"><title>Formgrader</title>
+<p>Another page led here. <a href="{}">Go on in formgrader</a></p>
+"""
 SETTINGS = """
 c = get_config()
 if {own}:
@@ -74,10 +87,14 @@ CLICKED = (
 )
 
 
-def serve(course: Course, port: int = PORT) -> None:
+def serve(
+    course: Course, port: int = PORT, *, grader: str | None = None, names: bool = False
+) -> None:
     """Serve formgrader until Ctrl-C; print its address, with the token in it.
 
-    Raises CourseError when there is no gradebook.
+    `grader` is who gives the points: only that share is listed, where there are shares.
+    Students have no names unless `names` says so. Raises CourseError when there is no
+    gradebook, or no such grader.
     """
     from tornado.ioloop import IOLoop
 
@@ -85,8 +102,9 @@ def serve(course: Course, port: int = PORT) -> None:
         raise CourseError(
             f"{course.root} holds no gradebook: `autograder release` makes one."
         )
+    share_of(course, grader)
     with settings_folder(course):
-        app = application(course, port)
+        app = application(course, port, grader, names)
         line = f"Formgrader: {address(app)}\nCtrl-C ends it."
         IOLoop.current().add_callback(print, line, flush=True)  # when it listens
         pages = app.web_app.settings["nbgrader_exporter"]
@@ -124,7 +142,9 @@ def settings_folder(course: Course) -> Iterator[None]:
             tempfile.tempdir = usual
 
 
-def application(course: Course, port: int) -> "ServerApp":
+def application(
+    course: Course, port: int, grader: str | None, names: bool
+) -> "ServerApp":
     """The server, ready to start."""
     from jupyter_server.serverapp import ServerApp
     from traitlets.config import Config
@@ -140,7 +160,11 @@ def application(course: Course, port: int) -> "ServerApp":
         "terminals_enabled": False,
         "log_level": "ERROR",
         "jpserver_extensions": {"autograder.serve": True},
-        "tornado_settings": {"headers": {"Content-Security-Policy": POLICY}},
+        "tornado_settings": {
+            "headers": {"Content-Security-Policy": POLICY},
+            "autograder_grader": grader,
+            "autograder_names": names,
+        },
     }
     config.IdentityProvider.token = secrets.token_urlsafe(24)
     app = ServerApp.instance(config=config)
@@ -169,12 +193,14 @@ def _load_jupyter_server_extension(app: "ServerApp") -> None:
     class Refused(RequestHandler):
         """Says what to use instead."""
 
+        said = "This is not done here: use the autograder command."
+
         def check_xsrf_cookie(self) -> None:
             """Nothing is done here that somebody could be tricked into."""
 
         def prepare(self) -> None:
             self.set_status(403)
-            self.finish("This is not done here: use the autograder command.")
+            self.finish(self.said)
 
     class Library(StaticFileHandler):
         """MathJax, also for a frame, whose origin is none."""
@@ -182,22 +208,46 @@ def _load_jupyter_server_extension(app: "ServerApp") -> None:
         def set_extra_headers(self, path: str) -> None:
             self.set_header("Access-Control-Allow-Origin", "*")
 
+    class Door(RequestHandler):
+        """Has a person go on who followed a link, as in a report; shows nothing."""
+
+        def prepare(self) -> None:
+            self.set_status(403)
+            self.set_header("Content-Security-Policy", "default-src 'none'")
+            self.finish(DOOR.format(escape(self.request.path)))
+
+    class Nameless(Refused):
+        """Says how names are shown."""
+
+        said = "Names are hidden: `autograder serve --names` shows them."
+
     root = app.web_app.settings["base_url"]
-    handlers = [(url_path_join(root, pattern), Refused) for pattern in REFUSED]
+    grader, names = (
+        app.web_app.settings[f"autograder_{each}"] for each in ("grader", "names")
+    )
+    ours = [(pattern, Refused) for pattern in REFUSED]
+    ours += [] if names else [(pattern, Nameless) for pattern in NAMING]
+    ours = [(url_path_join(root, p), kind) for p, kind in (*ours, *handlers(grader))]
     mathjax = url_path_join(root, "/mathjax")
     if MATHJAX.is_dir():
-        handlers.append((f"{mathjax}/(.*)", Library, {"path": str(MATHJAX)}))
+        ours.append((f"{mathjax}/(.*)", Library, {"path": str(MATHJAX)}))
     # It would read, and so run, a configuration from any folder that a link names.
     start = {"url": url_path_join(root, "/formgrader/gradebook"), "permanent": False}
-    handlers.append((url_path_join(root, "/formgrader/?"), RedirectHandler, start))
-    app.web_app.add_handlers(".*$", handlers)
-    refuse_others(app.web_app, Refused, app.identity_provider.token, mathjax)
+    ours.append((url_path_join(root, "/formgrader/?"), RedirectHandler, start))
+    app.web_app.add_handlers(".*$", ours)
+    token = app.identity_provider.token
+    refuse_others(app.web_app, Refused, Door, token, mathjax)
     formgrader.load_jupyter_server_extension(app)
     # Its handlers make one of these for each request.
-    base.NbGraderAPI = api()
-    pages = exporter(app, mathjax)
-    mark_scripts(pages.environment, templates())
-    mark_scripts(app.web_app.settings["nbgrader_jinja2_env"], templates())
+    base.NbGraderAPI = api(share_of(Course(Path(app.root_dir)), grader))
+    if not names:
+        hide_names()
+    pages = exporter(app, mathjax, blind=not names)
+    for environment in (
+        pages.environment,
+        app.web_app.settings["nbgrader_jinja2_env"],
+    ):
+        mark_scripts(environment, templates(), "" if names else STYLE)
     app.web_app.settings["nbgrader_exporter"] = pages
 
 
@@ -210,10 +260,11 @@ def marked(template: str) -> str:
     return with_scripts.replace("<script", f'<script nonce="{NONCE}"')
 
 
-def mark_scripts(environment: "Environment", ours: Path) -> None:
+def mark_scripts(environment: "Environment", ours: Path, style: str = "") -> None:
     """Have an environment mark the templates in a folder, and those without a file.
 
-    Others may print what a student's cell has shown into a script.
+    A `style` goes into their heads. Others may print what a student's cell has shown
+    into a script.
     """
     from jinja2 import FunctionLoader
 
@@ -222,45 +273,13 @@ def mark_scripts(environment: "Environment", ours: Path) -> None:
     def load(name: str) -> tuple[str, str | None, Any]:
         source, path, fresh = loader.get_source(environment, name)
         own = path is None or Path(path).resolve().is_relative_to(ours)
+        source = source.replace("</head>", f"{style}</head>") if own else source
         return marked(source) if own else source, path, fresh
 
     environment.loader = FunctionLoader(load)
 
 
-def refuse_others(web: "Application", refused: type, token: str, free: str) -> None:
-    """Refuse what another page, or a student's frame, asks for.
-
-    A browser says with each request which page began it, and no page can have it say
-    something else. What changes nothing may be asked for with the token; below `free`
-    by all.
-    """
-    find = web.find_handler
-
-    def find_handler(request: "HTTPServerRequest", **options: Any) -> Any:
-        harmless = request.method == "GET" and request.path.startswith(f"{free}/")
-        if harmless or is_own(request, token):
-            return find(request, **options)
-        return web.get_handler_delegate(request, refused)
-
-    web.find_handler = find_handler
-
-
-def is_own(request: "HTTPServerRequest", token: str) -> bool:
-    """Whether one of our pages, or the person, began this request."""
-    site = request.headers.get("Sec-Fetch-Site")
-    origin = request.headers.get("Origin")
-    if origin not in (None, f"{request.protocol}://{request.host}"):
-        return False
-    if request.method not in ("GET", "HEAD"):
-        if site is None:  # no browser of today; no form can send the second
-            return bool(origin) or "Authorization" in request.headers
-        return site == "same-origin"
-    given = request.query_arguments.get("token", [b""])[-1]
-    has_token = secrets.compare_digest(given, token.encode())
-    return site in (None, "none", "same-origin") or has_token
-
-
-def exporter(app: "ServerApp", mathjax: str) -> object:
+def exporter(app: "ServerApp", mathjax: str, *, blind: bool) -> object:
     """Formgrader's page of a submission, with a MathJax that is on this machine."""
     from autograder.results.formgrader_page import FramedExporter, handed_out
 
@@ -271,7 +290,14 @@ def exporter(app: "ServerApp", mathjax: str) -> object:
         return handed_out(course.release(assignment))
 
     there = mathjax if MATHJAX.is_dir() else None
-    return FramedExporter(given, NONCE, there, config=made.config)
+    return FramedExporter(
+        given,
+        NONCE,
+        there,
+        lambda assignment: schemes(course.source(assignment)),
+        blind,
+        config=made.config,
+    )
 
 
 def templates() -> Path:

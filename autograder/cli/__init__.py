@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from autograder.cli import grading, lms, making, upkeep
+from autograder.cli import grading, lms, making, marking, upkeep
 from autograder.cli.frame import COULD_NOT
 from autograder.course.folder import Course
 from autograder.course.trouble import of_the_machine
@@ -107,6 +107,7 @@ def parser() -> argparse.ArgumentParser:
     making.add_release(command)
     lms.add_collect(command)
     grading.add_grade(command)
+    marking.add_marking(command)
     grading.add_pages(command)
     lms.add_export(command)
     lms.add_return(command)

@@ -132,15 +132,19 @@ def add_serve(command: Command) -> None:
     from autograder.serve import PORT
 
     what = "Serve formgrader on this machine, to grade the written answers by hand."
-    made = command("serve", run_serve, what, "serve")
+    made = command("serve", run_serve, what, "serve --as ann")
     text = f"or the next free one (default: {PORT})"
     made.add_argument("--port", type=positive, default=PORT, metavar="N", help=text)
+    text = "who grades: it is kept with the points, and only this share is listed"
+    made.add_argument("--as", dest="grader", metavar="NAME", help=text)
+    text = "show the students' names and ids, which are hidden from a grader"
+    made.add_argument("--names", action="store_true", help=text)
 
 
 def run_serve(options: argparse.Namespace) -> int:
     from autograder.serve import serve
 
-    serve(options.course, options.port)
+    serve(options.course, options.port, grader=options.grader, names=options.names)
     return DONE
 
 

@@ -57,14 +57,16 @@ def add_restore(command: Command) -> None:
 def run_restore(options: argparse.Namespace) -> int:
     from autograder.upkeep.restore import restore
 
-    course, contents = restore(options.backup, options.into)
+    course, contents = restore(options.backup, options.into, options.db)
     lines = [
         f"Restored {len(contents.files)} files into {course.root}, as they were on "
         f"{contents.made:%Y-%m-%d at %H:%M} UTC.",
         f"Go on with: autograder status --course {options.into}",
     ]
-    away = not (course.root / "gradebook.db").exists()
-    if away:
+    away = not (options.db or (course.root / "gradebook.db").exists())
+    if options.db:
+        lines.append("The gradebook is in the database that --db names.")
+    elif away:
         lines.append("The backup holds no gradebook: restore it on its server.")
     show(
         options,

@@ -24,7 +24,7 @@ from autograder.course.submitted import (
     replace_folder,
     write_folder,
 )
-from autograder.model import Result
+from autograder.model import Outcome, Result
 
 RESULT = ".result.json"  # what the grader found, where the best attempt counts
 WORDS = {
@@ -146,6 +146,15 @@ def copy_folder(source: Path, target: Path) -> None:
 def write_result(folder: Path, result: Result) -> None:
     """Keep what the grader found in an attempt."""
     write_whole(folder / RESULT, result.to_json().encode("utf-8"))
+
+
+def read_result(folder: Path) -> Result | None:
+    """What the grader found in an attempt; None where it must look again."""
+    try:
+        found = Result.from_json((folder / RESULT).read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return None if found.outcome is Outcome.FAILED else found
 
 
 def has_notebook(folder: Path) -> bool:

@@ -11,6 +11,7 @@ import unicodedata
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import PurePosixPath
+from typing import Any
 
 FOLDER = "beside"
 NAME_BYTES = 120  # of a kept file's name, before its ending
@@ -18,6 +19,10 @@ NAME_BYTES = 120  # of a kept file's name, before its ending
 CODE = (".py", ".pyi", ".r", ".jl", ".sh", ".c", ".cpp", ".h", ".toml", ".yml", ".yaml")
 DATA = (".csv", ".tsv", ".json", ".npy", ".npz", ".pt", ".pth", ".pkl", ".pickle")
 DATA += (".h5", ".hdf5", ".mat", ".parquet", ".lock", ".log", ".ini", ".cfg", ".pyc")
+# In the cell that lists the files for a grader: what may name the student.
+PLACE = re.compile(r"\n\nThey lie in `[^`\n]*`:")
+LISTED = re.compile(r"^- `[^`\n]*?(\.\w+)?`", re.MULTILINE)
+NO_PLACE = "\n\nWhere they lie, `autograder serve --names` shows:"
 
 
 @dataclass(frozen=True)
@@ -83,3 +88,13 @@ def plain_name(name: str, taken: Container[str]) -> str:
     while plain.casefold() in taken:
         plain, number = f"{path.stem}-{number}{path.suffix}", number + 1
     return plain
+
+
+def is_beside(cell: Mapping[str, Any]) -> bool:
+    """Whether this is the cell that lists such files for the person who grades."""
+    return bool(cell["metadata"].get("autograder", {}).get("beside"))
+
+
+def without_names(text: str) -> str:
+    """That cell's text without the folder and the files' names."""
+    return LISTED.sub(r"- a file \1", PLACE.sub(NO_PLACE, text))

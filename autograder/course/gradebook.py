@@ -19,6 +19,14 @@ SUBMITTED = """
     JOIN assignment ON assignment.id = submitted_assignment.assignment_id
     WHERE assignment.name = :assignment
 """
+NUMBERS = """
+    SELECT submitted_assignment.student_id, submitted_notebook.id
+    FROM submitted_notebook
+    JOIN submitted_assignment
+        ON submitted_assignment.id = submitted_notebook.assignment_id
+    JOIN assignment ON assignment.id = submitted_assignment.assignment_id
+    WHERE assignment.name = :assignment
+"""
 RECORDED = """
     SELECT submitted_assignment.student_id, base_cell.name, grade.auto_score,
         grade.manual_score, grade.extra_credit, comment.manual_comment,
@@ -90,6 +98,15 @@ def holds(course: Course, assignment: str) -> bool:
 def entered(course: Course, assignment: str) -> set[str]:
     """The students whose submission is in the gradebook."""
     return {student for (student,) in _rows(course, SUBMITTED, assignment)}
+
+
+def numbers(course: Course, assignment: str) -> dict[str, str]:
+    """By student, the gradebook's own number of the submission, which names nobody.
+
+    It stands in formgrader's address of that submission, and stays when it is graded
+    again.
+    """
+    return dict(_rows(course, NUMBERS, assignment))
 
 
 def students(course: Course) -> set[str]:

@@ -7,9 +7,10 @@ from autograder.course import attempts
 from autograder.course.late import earlier, late_in
 from autograder.course.settings import Settings
 from autograder.grade.grading import Grading
+from autograder.grade.one_task import with_earlier
 from autograder.grade.workers.task import Task, Workforce, read_result
 from autograder.judge.judge import result_key
-from autograder.model import Outcome, Result
+from autograder.model import Outcome
 
 Work = Callable[[int], Workforce]
 Attempt = tuple[str, int, Path, Task]
@@ -46,13 +47,16 @@ def place_attempts(
 def judge_attempts(
     grading: Grading, several: dict[str, dict[int, Path]], work: Work
 ) -> None:
-    """Judge the attempts that today's tests have not seen; keep each result by it."""
+    """Judge the attempts that today's tests have not seen; keep each result by it.
+
+    Where one task is graded again, an attempt keeps its points in all others too.
+    """
     todo: dict[int, Path] = {}
     tasks: list[Task] = []
     for student, folders in several.items():
         for folder in folders.values():
             task = grading.task(student, folder)
-            done = read_attempt(folder)
+            done = attempts.read_result(folder)
             if done is None or done.key != result_key(
                 task.submission, grading.exam, task.seed
             ):
@@ -62,17 +66,11 @@ def judge_attempts(
         return
     with work(len(tasks)) as workforce:
         for task, answer in workforce.results(iter(tasks)):
-            result = read_result(task, answer, grading.exam)
-            attempts.write_result(todo[id(task)], result)
-
-
-def read_attempt(folder: Path) -> Result | None:
-    """What the grader found in an attempt; None where it must look again."""
-    try:
-        found = Result.from_json((folder / attempts.RESULT).read_text("utf-8"))
-    except (OSError, ValueError):
-        return None
-    return None if found.outcome is Outcome.FAILED else found
+            result, folder = read_result(task, answer, grading.exam), todo[id(task)]
+            if grading.only:
+                before = attempts.read_result(folder)
+                result = with_earlier(result, before, grading.only)
+            attempts.write_result(folder, result)
 
 
 def score(grading: Grading, rules: Settings, student: str, folder: Path) -> float:
@@ -80,7 +78,7 @@ def score(grading: Grading, rules: Settings, student: str, folder: Path) -> floa
 
     Below 0 for one that could not be graded. What a person reads counts for none.
     """
-    result = read_attempt(folder)
+    result = attempts.read_result(folder)
     if result is None or result.outcome is not Outcome.GRADED:
         return -1.0
     given = sum(cell.points for cell in result.cells if not cell.manual)

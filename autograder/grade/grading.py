@@ -9,6 +9,7 @@ from tqdm import tqdm
 from autograder.assignment.exam import Exam
 from autograder.assignment.per_student import seed_for
 from autograder.collect.read_back import handed_beside, read_submission
+from autograder.course import attempts
 from autograder.course.beside import beside_key
 from autograder.course.folder import Course
 from autograder.course.gradebook import entered
@@ -114,7 +115,14 @@ class Grading:
 
     def merged(self, answer: Answer) -> Answer:
         """The grade as it counts: with the earlier points, where one task is asked."""
-        before = self.done(answer.result.student)
+        name, student = self.exam.assignment, answer.result.student
+        before = self.done(student)
+        same = before is not None and before.content == answer.result.content
+        if not same and settings(self.course).attempts == "best":
+            # By the new points another attempt may count: it was judged before, too.
+            known = attempts.attempts(self.course, name, student)
+            folder = known.get(attempts.placed(self.course, name, student))
+            before = folder and attempts.read_result(folder)
         return Answer.of(with_earlier(answer.whole, before, self.only))
 
     def received(self, student: str) -> str | None:

@@ -6,10 +6,11 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
+from autograder.course import gradebook
 from autograder.course.folder import Course, write_whole
 from autograder.course.settings import settings
 from autograder.results.course_table import Cell, Row, course_rows, weight
-from autograder.results.pages import render
+from autograder.results.pages import formgrader_link, render
 from autograder.results.plots import sparkline
 from autograder.results.report import shade
 from autograder.results.standings import Classes, standings
@@ -36,6 +37,7 @@ def write_course_page(course: Course, classes: Classes) -> Path:
         name: [row.cells[name].points for row in rows if row.cells[name].most]
         for name in classes
     }
+    numbers = {name: gradebook.numbers(course, name) for name in classes}
     totals = [row.total for row in rows if row.total is not None]
     page = render(
         "course.html.j2",
@@ -66,6 +68,9 @@ def write_course_page(course: Course, classes: Classes) -> Path:
         },
         report=lambda name: (
             f"{quote(name)}.html" if course.report(name).exists() else ""
+        ),
+        formgrader=lambda name, cell: formgrader_link(
+            numbers[name].get(cell.scored.result.student)
         ),
         feedback=lambda name, cell: feedback(course, name, cell),
         shade=lambda cell: shade(cell.points / cell.most) if cell.most else "",

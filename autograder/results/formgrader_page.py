@@ -3,20 +3,23 @@
 A frame has an origin of its own: whatever in it acts, it reads nothing of the page
 around it, asks the server for nothing with the grader's rights, and covers no button.
 Besides, what goes into it is sanitised, in a sandboxed process with a bound on its
-time. What was handed out stands in the page itself.
+time. What was handed out stands in the page itself, and so does the marking scheme.
 """
 
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from jinja2 import DictLoader
 from markupsafe import Markup, escape
 from nbconvert.exporters import HTMLExporter
+from nbconvert.filters import markdown2html_mistune
 from pygments.formatters import HtmlFormatter
 
+from autograder.assignment.scheme import Scheme
+from autograder.course.beside import is_beside, without_names
 from autograder.results.pages import LIGHT, TEMPLATES, render
 from autograder.results.sanitise import (
     code_html,
@@ -25,6 +28,7 @@ from autograder.results.sanitise import (
     output_html,
     text_html,
 )
+from autograder.results.scheme_panel import with_panels
 from autograder.sandbox.bounded import Bounded
 
 PAGE_SECONDS = 10.0  # of a processor, for all of a page that is a student's
@@ -36,24 +40,36 @@ TOO_SLOW = "This took too long to be set. It is shown as it was written:\n\n"
 FULL = "[The page is full: more is in the notebook that was handed in.]"
 Part = tuple[str, Any]
 Given = Callable[[str], frozenset[tuple[str, str]]]
+Schemes = Callable[[str], Mapping[str, Scheme]]
+SCRIPTS = ("formgrader_tex.js", "formgrader_scheme.js")
+NAMES = ("student", "first_name", "last_name", "notebook_path", "filename")
 
 
 class FramedExporter(HTMLExporter):
     """nbgrader's exporter with a student's parts in frames.
 
     `given` tells, for an assignment, the type and the source of the cells that were
-    handed out. `mathjax` is where MathJax is; without it TeX stays text.
+    handed out, and `schemes` the marking schemes of its answers. `mathjax` is where
+    MathJax is; without it TeX stays text. A page that is `blind` does not say whose
+    submission it shows.
     """
 
     def __init__(
-        self, given: Given, nonce: str, mathjax: str | None, **options: Any
+        self,
+        given: Given,
+        nonce: str,
+        mathjax: str | None,
+        schemes: Schemes = lambda assignment: {},
+        blind: bool = False,
+        **options: Any,
     ) -> None:
         hub = (TEMPLATES / "formgrader_mathjax.html.j2").read_text("utf-8")
-        tex = (TEMPLATES / "formgrader_tex.js").read_text("utf-8")
-        parts = {"mathjax.html.j2": hub, "formgrader_tex.js": tex}
+        parts = {name: (TEMPLATES / name).read_text("utf-8") for name in SCRIPTS}
+        parts["mathjax.html.j2"] = hub
         super().__init__(extra_loaders=[DictLoader(parts)], **options)
         self.environment.globals["mathjax_url"] = mathjax
         self.given, self.nonce, self.mathjax = given, nonce, mathjax
+        self.schemes, self.blind = schemes, blind
         self.parts = Bounded(part_html, PART_SECONDS)
 
     def from_notebook_node(
@@ -63,12 +79,18 @@ class FramedExporter(HTMLExporter):
         given = self.given(resources["assignment_id"])
         found: dict[str, Part] = {}
         for cell in nb.cells:
+            if self.blind and is_beside(cell):
+                cell.source = without_names(joined(cell.source))
             take_out(cell, given, found)
+        if self.blind:
+            resources |= dict.fromkeys(NAMES, "")
         safe = {
             name: str(escape(value)) if isinstance(value, str) else value
             for name, value in resources.items()
         }
         page, resources = super().from_notebook_node(nb, safe, **options)
+        schemes = self.schemes(resources["assignment_id"])
+        page = with_panels(page, nb.cells, schemes, markdown2html_mistune)
         frames = self.frames(found)
         for name, frame in frames.items():
             page = page.replace(name, frame, 1)

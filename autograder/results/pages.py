@@ -15,6 +15,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from pygments.formatters import HtmlFormatter
 
+PORT = 8899  # of formgrader, unless `autograder serve` is told another
 TEMPLATES = Path(__file__).parent / "templates"
 LIGHT, DARK = "default", "github-dark"  # pygments' styles
 
@@ -36,6 +37,12 @@ def render(template: str, script: str = "", **context: Any) -> bytes:
 def number(value: float | None) -> str:
     """A score as a person writes it: 3, 2.5, and a dash when there is none."""
     return "–" if value is None else f"{round(value, 2):g}"
+
+
+def formgrader_link(submission: str | None) -> str | None:
+    """Where formgrader shows a submission, by its number, while it is served here."""
+    at = f"http://127.0.0.1:{PORT}/formgrader/submissions"
+    return f"{at}/{submission}/" if submission else None
 
 
 def seconds(value: float) -> str:

@@ -1,8 +1,8 @@
 """The page on the class: who has what, which tasks worked, what went wrong."""
 
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from statistics import fmean, median
@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 from markupsafe import Markup
 
+from autograder.course import gradebook
 from autograder.course.folder import Course, write_whole
 from autograder.model import Outcome, Result
 from autograder.results.item_analysis import (
@@ -23,8 +24,8 @@ from autograder.results.item_analysis import (
     tasks,
     unnamed,
 )
-from autograder.results.no_shows import absent
-from autograder.results.pages import number, render, seconds
+from autograder.results.no_shows import not_present
+from autograder.results.pages import formgrader_link, number, render, seconds
 from autograder.results.plots import histogram, item_map, share_bar
 from autograder.results.scores import Scored, read_class
 from autograder.results.similarity import Pair, as_it_is, similar_pairs
@@ -39,6 +40,8 @@ class Report:
     absent: tuple[str, ...] = ()
     pages: frozenset[str] = frozenset()  # the students who have a feedback page
     whole: Callable[[Result], Result] = as_it_is  # a result with its notebook
+    away: tuple[str, ...] = ()  # who handed nothing in and is excused
+    numbers: Mapping[str, str] = field(default_factory=dict)  # of the submissions
 
     def having(self, outcome: Outcome) -> list[Scored]:
         """The students whose grading ended so."""
@@ -68,7 +71,13 @@ class Report:
     @property
     def waiting(self) -> list[Scored]:
         """The students with an answer that a person must read."""
-        return [each for each in self.graded if each.waiting]
+        return [each for each in self.graded if each.waiting and not each.excused]
+
+    @property
+    def excused(self) -> list[str]:
+        """For whom the assignment does not count, by the course file."""
+        present = [each.result.student for each in self.students if each.excused]
+        return sorted([*present, *self.away])
 
     @property
     def late(self) -> list[Scored]:
@@ -152,12 +161,15 @@ def write_report(course: Course, assignment: str) -> Path:
     """Write the page on the class and return its path, reports/ASSIGNMENT.html."""
     students = read_class(course, assignment)
     names = [each.result.student for each in students]
+    nothing, excused = not_present(course, assignment, names)
     report = Report(
         assignment,
         tuple(students),
-        tuple(absent(course, assignment, names)),
+        tuple(student for student in nothing if student not in excused),
         frozenset(n for n in names if course.feedback(assignment, n).is_file()),
         lambda result: course.result(assignment, result.student) or result,
+        tuple(excused),
+        gradebook.numbers(course, assignment),
     )
     write_whole(course.report(assignment), report_page(report))
     return course.report(assignment)
@@ -174,6 +186,7 @@ def report_page(report: Report) -> bytes:
         figures=figures(report),
         share_bar=share_bar,
         link=lambda student: feedback_link(report, student),
+        formgrader=lambda student: formgrader_link(report.numbers.get(student)),
         shade=shade,
         mean=fmean,
         median=median,

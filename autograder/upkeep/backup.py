@@ -2,7 +2,7 @@
 
 The file is a zip with a list of its contents, `backup.json`: the sha256, the size and
 the rights of each file. It holds all that is private in a course, so only its owner may
-read it.
+read it. The rows of a gradebook on a server are in it too, as an SQLite file.
 """
 
 import hashlib
@@ -25,6 +25,7 @@ from tqdm import tqdm
 from autograder.archives import printable
 from autograder.course.folder import Course, alone, whole_file
 from autograder.model import CourseError
+from autograder.upkeep.rows import copy_gradebook
 
 LIST = "backup.json"
 VERSION = 1
@@ -32,10 +33,6 @@ GRADEBOOK = "gradebook.db"
 # At the top of a course: the lock, what is half made, the parts of an open database.
 NOT_KEPT = re.compile(rf"\.grading|\.new-.*|{re.escape(GRADEBOOK)}(-.*)?")
 CHUNK = 1 << 20
-ON_A_SERVER = (
-    "The gradebook is on a server and not in the backup: back it up there too, with "
-    "pg_dump."
-)
 
 
 @dataclass
@@ -52,7 +49,8 @@ def back_up(course: Course, path: Path, *, progress: bool = True) -> BackedUp:
 
     No other command may be at work in the course meanwhile; formgrader may: the
     gradebook is copied as it is at one moment. Links are not followed. Raises
-    CourseError where there is no course, and for a path inside it.
+    CourseError where there is no course, for a path inside it, and where the
+    gradebook's server does not let us in.
     """
     path = path.resolve()
     if not (course.assignments() or (course.root / GRADEBOOK).exists()):
@@ -90,11 +88,14 @@ def write_all(
         name = str(PurePosixPath(path.relative_to(course.root)))
         files[name] = write_file(archive, name, path)
     url = make_url(course.url)
-    if not url.drivername.startswith("sqlite"):
-        done.problems.append(ON_A_SERVER)
-    elif url.database and Path(url.database).is_file():
+    served = not url.drivername.startswith("sqlite")
+    if served or (url.database and Path(url.database).is_file()):
         with tempfile.TemporaryDirectory(dir=course.root, prefix=".new-") as folder:
-            copy = copied(Path(url.database), Path(folder, GRADEBOOK))
+            copy = Path(folder, GRADEBOOK)
+            if served:
+                copy_gradebook(course.url, f"sqlite:///{copy}", course.root.name)
+            else:
+                copied(Path(url.database), copy)
             files[GRADEBOOK] = write_file(archive, GRADEBOOK, copy)
     about = {
         "version": VERSION,

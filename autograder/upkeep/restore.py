@@ -16,13 +16,15 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from autograder.archives import DAMAGED, clean_path, opened_zip, printable, reason_of
-from autograder.course.folder import Course
+from autograder.course.folder import Course, write_whole
 from autograder.model import CourseError
 from autograder.upkeep.backup import CHUNK, GRADEBOOK, LIST, VERSION
+from autograder.upkeep.rows import copy_gradebook
 
 MOST_FILES = 5_000_000
 MOST_LIST = 2_000_000_000  # bytes of the list
 CONFIG = "nbgrader_config.py"  # where nbgrader wrote down the course's old place
+DB_URL = re.compile(r"^c\.CourseDirectory\.db_url\s*=.*\n?", re.MULTILINE)
 DIGEST = re.compile(r"[0-9a-f]{64}")
 
 
@@ -45,12 +47,15 @@ class Contents:
     folders: list[str] = field(default_factory=list)
 
 
-def restore(archive: Path, into: Path) -> tuple[Course, Contents]:
+def restore(
+    archive: Path, into: Path, server: str | None = None
+) -> tuple[Course, Contents]:
     """Unpack a backup into a new or an empty folder, whole or not at all.
 
     Every file must be in the backup's list with its size and hash, and no path may
-    lead out of the folder. Raises CourseError, one sentence, and then nothing has
-    changed.
+    lead out of the folder. The gradebook becomes a file there, also where it was on a
+    server, which is left alone; with `server`, a URL, it goes into that empty database.
+    Raises CourseError, one sentence, and then nothing has changed.
     """
     into = into.resolve()
     if into.exists() and not (into.is_dir() and not any(into.iterdir())):
@@ -68,6 +73,7 @@ def restore(archive: Path, into: Path) -> tuple[Course, Contents]:
             unpack(packed, contents, fresh)
         check_gradebook(fresh / GRADEBOOK)
         correct_place(fresh / CONFIG, contents.root, into)
+        place_gradebook(fresh, into, server)
         fresh.chmod(0o755)
         fresh.replace(into)  # an empty folder may be there
     except ValueError as error:
@@ -198,6 +204,27 @@ def check_gradebook(path: Path) -> None:
         found = str(error)
     if found != "ok":
         raise ValueError(f"its gradebook is damaged ({found})")
+
+
+def place_gradebook(fresh: Path, into: Path, server: str | None) -> None:
+    """Put the gradebook where it shall be, and have the configuration say so."""
+    made = fresh / GRADEBOOK
+    if not made.exists():
+        return  # of an older backup, whose gradebook stayed on its server
+    url = f"sqlite:///{into / GRADEBOOK}"
+    if server:
+        url = Course(into, server).url
+        copy_gradebook(f"sqlite:///{made}", url, into.name)
+        made.unlink()
+    config = fresh / CONFIG
+    line = f"c.CourseDirectory.db_url = {url!r}\n"
+    text = config.read_text("utf-8") if config.is_file() else "c = get_config()\n"
+    changed, times = DB_URL.subn(lambda found: line, text)
+    changed = changed if times or not server else text + line
+    if changed != text:
+        rights = 0o600 if server else config.stat().st_mode & 0o777
+        write_whole(config, changed.encode("utf-8"))
+        config.chmod(rights)  # a server's URL may hold a password
 
 
 def correct_place(config: Path, before: str, now: Path) -> None:

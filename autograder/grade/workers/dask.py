@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 TALKATIVE = ("distributed", "distributed.client")
 TO_ANSWER = 10.0  # seconds for the scheduler
+NO_CERTIFICATE = (
+    "this command has no certificate for TLS: set DASK_DISTRIBUTED__COMM__TLS__CA_FILE,"
+    " ...__CLIENT__CERT and ...__CLIENT__KEY."
+)
 # Tasks that wait in the scheduler: what an adaptive cluster sizes itself by.
 AT_ONCE = 64
 LOOK = 1.0  # seconds from one look at the workers to the next
@@ -50,7 +54,10 @@ class ClusterWorkers:
     def __enter__(self) -> Self:
         """Raise CourseError when no scheduler answers."""
         from distributed import Client
+        from distributed.security import Security
 
+        if self.address.startswith("tls:") and not Security().tls_client_cert:
+            raise CourseError(f"{self.address}: {NO_CERTIFICATE}")
         for name in TALKATIVE:  # what they say of a lost scheduler, we say in a line
             logging.getLogger(name).setLevel(logging.CRITICAL)
         try:
@@ -158,8 +165,9 @@ class ClusterWorkers:
 async def greet(address: str) -> None:
     """Speak to a scheduler: a client would wait for ever for one that never answers."""
     from distributed.comm import connect
+    from distributed.security import Security
 
-    comm = await connect(address)
+    comm = await connect(address, **Security().get_connection_args("client"))
     await comm.close()
 
 

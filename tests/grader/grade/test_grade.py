@@ -135,6 +135,7 @@ def test_a_new_gradebook_gets_the_grades_that_are_there(course, tmp_path):
         ({"assignment": "t2"}, "no such assignment"),
         ({"scheduler": "tcp://127.0.0.1:1"}, "no Dask scheduler answers"),
         ({"scheduler": "nonsense://x"}, "no Dask scheduler answers"),
+        ({"scheduler": "tls://127.0.0.1:1"}, "has no certificate for TLS"),
     ],
     ids=["a student", "an assignment", "a scheduler", "a kind of address"],
 )

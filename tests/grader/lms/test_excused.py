@@ -18,6 +18,7 @@ from downloads import (
 )
 from tiny_assignment import NAME, tiny_course
 
+from autograder.course.gradebook import numbers
 from autograder.course.late import lateness
 from autograder.course.submitted import Note, store
 from autograder.grade.grading import Grading
@@ -76,6 +77,23 @@ def test_moodle_gets_nothing_for_the_excused_and_a_zero_on_request(played):
     found = table(played.root / "out.csv", "Email address")
     grades = [found[each.email]["Grade"] for each in everybody]
     assert grades == ["5", "", "5", "", "0"]
+
+
+def test_the_report_names_the_excused_and_leads_to_who_waits(played):
+    played.rules(EXCUSED)
+    collect(played, moodle_sheet((ADA, BORIS, CARLA, DORA, ELI)))
+    with played.course.gradebook() as gradebook:
+        for submission in gradebook.find_notebook(NAME, NAME).submissions:
+            for grade in submission.grades:
+                grade.manual_score, grade.needs_manual_grade = None, True
+        gradebook.db.commit()
+    assert played.run("report", "T1")[0] == 0
+    page = (played.course.root / "reports" / f"{NAME}.html").read_text("utf-8")
+    at = page.index("<h3>Excused</h3>")
+    assert "boris@example.org, dora@example.org" in " ".join(page[at:].split())
+    submissions = numbers(played.course, NAME)
+    linked = {student for student, number in submissions.items() if number in page}
+    assert linked == {"ada@example.org", "carla@example.org"}
 
 
 def test_canvas_has_a_word_for_it(played):

@@ -11,13 +11,13 @@ import nbformat
 import pytest
 from tornado.httputil import HTTPHeaders, HTTPServerRequest, RequestStartLine
 
+from autograder.own_requests import is_own
 from autograder.results.formgrader_page import (
     MAX_OUTPUTS,
     FramedExporter,
     handed_out,
     take_out,
 )
-from autograder.serve import is_own
 
 pytestmark = pytest.mark.grading
 TABLES = "\n\n".join(["|a|b|\n|-|-|\n" + "|1|2|\n" * 1_000] * 50)

@@ -11,12 +11,15 @@ from contextlib import closing
 
 import pytest
 from class_commands import Played, played_copy
+from postgres_server import postgres
 from tiny_assignment import NAME, hand_in, handed_in, tiny_course
 
 from autograder.assignment.per_student import course_secret
 from autograder.course.folder import alone
 from autograder.upkeep import backup
+from autograder.upkeep.rows import copy_gradebook
 
+__all__ = ["postgres"]  # a fixture
 LIST = "backup.json"
 
 
@@ -56,6 +59,11 @@ def files(root):
     }
 
 
+def read(name):
+    with open(name, encoding="utf-8") as file:
+        return file.read()
+
+
 def rows(root):
     with closing(sqlite3.connect(root / "gradebook.db")) as database:
         return list(database.iterdump())
@@ -80,6 +88,32 @@ def test_a_restored_course_is_the_course(played):
     ]
     assert same[0] == same[1]
     assert sorted(os.listdir("again")) == ["course"]
+
+
+def test_a_gradebook_on_a_server_is_backed_up_and_restored_anywhere(played, postgres):
+    url = postgres()
+    served = type(played.course)(played.course.root, url)
+    own = f"sqlite:///{played.course.root}/gradebook.db"
+    copy_gradebook(own, served.url, "course")
+    before = played.run("export", "T1", "-o", "x.csv"), read("x.csv")
+    before_rows = sorted(rows(played.course.root))
+    config = played.course.root / "nbgrader_config.py"
+    config.write_text(config.read_text().replace(own, url))
+    (played.course.root / "gradebook.db").unlink()
+    assert played.run("backup", "-o", "kept.zip")[::2] == (0, "")
+
+    assert played.run("restore", "kept.zip", "--into", "file")[0] == 0
+    assert sorted(rows(played.root / "file")) == before_rows
+    assert "postgresql" not in (played.root / "file/nbgrader_config.py").read_text()
+    status, _, err = played.run("restore", "kept.zip", "--into", "again", "--db", url)
+    assert (status, os.path.exists("again")) == (2, False)
+    assert "an empty database was expected" in err
+    fresh = postgres()
+    assert played.run("restore", "kept.zip", "--into", "moved", "--db", fresh)[0] == 0
+    assert not (played.root / "moved/gradebook.db").exists()
+    for folder in ("file", "moved", "course"):
+        again = played.run("export", "T1", "-o", "x.csv", "--course", folder)
+        assert (again, read("x.csv")) == before
 
 
 def test_a_backup_holds_the_gradebook_as_it_is_while_formgrader_writes(played):

@@ -1,0 +1,1 @@
+"""What people do with written answers: their shares, their points, their names."""
