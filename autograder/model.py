@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, Self
 
+PORT = 8899  # of formgrader, unless `autograder serve` is told another
+
 
 class CourseError(Exception):
     """A person's mistake: one sentence that says what was expected and what came."""

@@ -31,9 +31,8 @@ from autograder.marking.formgrader_api import (
     hide_names,
     share_of,
 )
-from autograder.model import CourseError
+from autograder.model import PORT, CourseError
 from autograder.own_requests import refuse_others
-from autograder.results.pages import PORT
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -14,6 +14,7 @@ from autograder.cli.frame import (
     positive,
     show,
 )
+from autograder.model import PORT
 from autograder.results.summary import summary, table
 
 
@@ -129,7 +130,6 @@ def run_status(options: argparse.Namespace) -> int:
 
 def add_serve(command: Command) -> None:
     """serve"""
-    from autograder.serve import PORT
 
     what = "Serve formgrader on this machine, to grade the written answers by hand."
     made = command("serve", run_serve, what, "serve --as ann")

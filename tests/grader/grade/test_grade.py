@@ -137,7 +137,7 @@ def test_a_new_gradebook_gets_the_grades_that_are_there(course, tmp_path):
         ({"scheduler": "nonsense://x"}, "no Dask scheduler answers"),
         ({"scheduler": "tls://127.0.0.1:1"}, "has no certificate for TLS"),
     ],
-    ids=["a student", "an assignment", "a scheduler", "a kind of address"],
+    ids=["a student", "an assignment", "a scheduler", "a kind of address", "TLS"],
 )
 def test_what_is_not_there_is_said(course, options, said, monkeypatch):
     monkeypatch.setattr("autograder.grade.workers.dask.TO_ANSWER", 1)
