@@ -40,7 +40,7 @@ SERIES = {
     "moments of a zone": "pd.Series(pd.date_range('2026-01-01', periods=3, tz='UTC'))",
     "numpy's texts": "pd.Series(list(np.array(['a', 'b'])))",
     "numpy's texts as objects": "pd.Series(list(np.array(['a', 'b'])), dtype=object)",
-    "a Monday": "pd.Series([1], index=pd.date_range('2026', periods=1, freq='WOM-1MON'))",
+    "a Monday": "pd.Series(1, pd.date_range('2026', periods=1, freq='WOM-1MON'))",
     "months": "pd.Series([1, 2], index=pd.date_range('2026', periods=2, freq='MS'))",
     "spans": "pd.Series(pd.to_timedelta([1, 2], unit='h'))",
     "an index of levels": f"{LONG}.groupby(['k', 'l'])['v'].sum()",
