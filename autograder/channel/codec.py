@@ -27,6 +27,7 @@ DEPTH = 32
 ITEMS = 100_000
 ENTRIES = 10_000  # of a dictionary or a set
 TEXT = 1_000_000  # characters
+LARGEST = 1 << 24  # items of one message that take room where they are not sent
 LENGTH = 4000  # digits
 DIGITS = 10**LENGTH
 DIMS = 16
@@ -71,6 +72,13 @@ class Packer:
     def __init__(self) -> None:
         self.buffers: list[Any] = []
         self.items = 0
+        self.room = 0
+
+    def make_room(self, size: int) -> None:
+        """Count what takes more room than its message; TooLargeError for too much."""
+        self.room += size
+        if self.room > LARGEST:
+            raise TooLargeError("the value needs too much room to be passed on")
 
     def pack(self, value: Any, depth: int = 0) -> Node:
         """Return the node of a value.
@@ -155,6 +163,11 @@ class Packer:
         self.buffers.append(array_bytes(value))
         return ["a", name, list(value.shape)]
 
+    def word(self, value: np.str_ | np.bytes_, depth: int) -> Node:
+        """Pack one text of numpy's as the plain text that it is."""
+        kind = str if isinstance(value, str) else bytes
+        return self.pack(kind(value), depth)
+
     def scalar(self, value: np.generic, depth: int) -> Node:
         name = ARRAY_NAMES.get(value.dtype)
         if name is None:
@@ -168,6 +181,7 @@ class Packer:
         if self.items > ITEMS:
             raise TooLargeError("the array has too many texts to be passed on")
         width = value.dtype.itemsize // 4
+        self.make_room(width * value.size)
         return ["u", width, list(value.shape), value.reshape(-1).tolist()]
 
     def date(self, value: Any, depth: int) -> Node:
@@ -192,6 +206,7 @@ PACK: dict[type, str] = {
     **dict.fromkeys((list, tuple, set, frozenset), "sequence"),
     **dict.fromkeys((dict, OrderedDict), "mapping"),
     **dict.fromkeys((*SCALARS, np.datetime64, np.timedelta64), "scalar"),
+    **dict.fromkeys((np.str_, np.bytes_), "word"),
     **dict.fromkeys(KINDS, "date"),
     **dict.fromkeys((complex, range, slice), "several"),
     **dict.fromkeys((Fraction, Decimal), "exact"),

@@ -14,6 +14,10 @@ from autograder.channel.strict import exact, natural
 # What isinstance may know a student's object as.
 LIBRARIES = ("torch.nn.modules.", "torch.distributions.", "torch.optim.")
 
+# Methods by which a test compares: a student's object would be its own judge.
+JUDGING = frozenset({"equals", "equal", "allclose", "isclose", "identical"})
+JUDGING |= {"all", "any", "eq", "ne", "isin"}
+
 
 class Handle:
     """A student's object: it stays with the student, this is its number.
@@ -35,6 +39,8 @@ class Handle:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__") and name.endswith("__"):
             raise AttributeError(f"a student's object shows no {name}")
+        if name in JUDGING:
+            raise TypeError(f"{self!r} cannot be compared by its own {name}")
         return named(self.__remote__.ask("getattr", self, name), name)
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -20,6 +20,7 @@ from autograder.channel.codec import (
     DTYPES,
     ENTRIES,
     ITEMS,
+    LARGEST,
     LENGTH,
     LONGEST,
     TEXT,
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
-LONGEST_TEXTS = 1 << 24  # characters that an array of texts has room for
 MALFORMED = (TypeError, ValueError, ArithmeticError, LookupError, RuntimeError)
 DECIMAL = re.compile(r"-?(\d+(\.\d+)?(E[+-]?\d+)?|Infinity|s?NaN\d*)", flags=re.ASCII)
 
@@ -49,6 +49,7 @@ class Unpacker:
         self.body = body
         self.used = 0
         self.items = 0
+        self.room = 0
 
     def unpack(self, node: Node, depth: int = 0) -> Any:
         """Return the value of a node."""
@@ -82,6 +83,12 @@ class Unpacker:
             raise ProtocolError("a message has too few bytes")
         self.used += size
         return self.body[self.used - size : self.used]
+
+    def make_room(self, size: int) -> None:
+        """Count what takes more room than its message; ProtocolError for too much."""
+        self.room += size
+        if self.room > LARGEST:
+            raise ProtocolError("a message needs more room than there is")
 
     def sequence(self, tag: str, rest: list[Node], depth: int) -> Any:
         (items,) = rest
@@ -137,6 +144,16 @@ class Unpacker:
             raise ProtocolError("a truth value is neither 0 nor 1")
         return array.view(dtype).reshape(shape)
 
+    def texts(self, tag: str, rest: list[Node], depth: int) -> np.ndarray:
+        """Return an array of texts, none of them longer than it says."""
+        width, shape, cells = rest
+        if math.prod(checked_shape(shape)) != len(exact(cells, list)):
+            raise ProtocolError("an array of texts has another size than it says")
+        self.make_room(natural(width, TEXT) * len(cells))
+        if any(len(exact(cell, str)) > width for cell in cells):
+            raise ProtocolError("an array of texts has a longer one than it says")
+        return np.array(cells, f"<U{width}").reshape(shape)
+
     def tensor(self, tag: str, rest: list[Node], depth: int) -> "Tensor":
         torch = needed("torch")
         name, shape, device = rest
@@ -150,16 +167,6 @@ class Unpacker:
         value = (flat.view(dtype) if data.size else flat.to(dtype)).reshape(shape)
         place = available(exact(device, str))
         return value if place is None else value.to(place)
-
-
-def texts(width: Any, shape: Node, cells: Any) -> np.ndarray:
-    """Return an array of texts, none of them longer than it says."""
-    size = math.prod(checked_shape(shape))
-    if size != len(exact(cells, list)) or natural(width, TEXT) * size > LONGEST_TEXTS:
-        raise ProtocolError("an array of texts has another size than it says")
-    if any(len(exact(cell, str)) > width for cell in cells):
-        raise ProtocolError("an array of texts has a longer one than it says")
-    return np.array(cells, f"<U{width}").reshape(shape)
 
 
 def exact(value: Any, kind: type) -> Any:
@@ -220,7 +227,7 @@ UNPACK: dict[str, Callable[[Unpacker, str, list[Node], int], Any]] = {
     "a": Unpacker.array,
     "s": Unpacker.scalar,
     "T": Unpacker.tensor,
-    "u": lambda self, _, rest, __: texts(*rest),
+    "u": Unpacker.texts,
     **dict.fromkeys(SHAPES, lambda self, tag, rest, _: unpack_date(tag, rest)),
     "c": lambda self, _, rest, __: complex(*self.numbers(float, rest)),
     "range": lambda self, _, rest, __: range(*self.numbers(int, rest)),

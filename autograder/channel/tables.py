@@ -12,18 +12,19 @@ from typing import Any
 
 import numpy as np
 
-from autograder.channel.codec import ARRAY_NAMES, ITEMS, SCALARS, Node, Packer
+from autograder.channel.codec import ARRAY_NAMES, ENTRIES, ITEMS, SCALARS, Node, Packer
 from autograder.channel.dates import KINDS
 from autograder.channel.frames import ProtocolError, TooLargeError
 from autograder.channel.libraries import loaded, needed
-from autograder.channel.strict import Unpacker, exact, natural
+from autograder.channel.strict import Unpacker, exact
 
 PLAIN = frozenset(
     {type(None), bool, int, float, complex, str, bytes, Decimal, Fraction}
 )
-PLAIN |= {*KINDS, *SCALARS, np.datetime64, np.timedelta64}
+PLAIN |= {*KINDS, *SCALARS, np.datetime64, np.timedelta64, np.str_, np.bytes_}
+LEVELS = 32
 UNITS = ("s", "ms", "us", "ns")
-FREQUENCY = re.compile(r"-?\d{0,6}[A-Za-z]{1,6}(-[A-Z]{3})?", flags=re.ASCII)
+FREQUENCY = re.compile(r"-?\d{0,6}[A-Za-z]{1,6}(-\d?[A-Z]{3})?", flags=re.ASCII)
 MASKED = ("Int8", "Int16", "Int32", "Int64", "UInt8", "UInt16", "UInt32", "UInt64")
 MASKED += ("Float32", "Float64", "boolean")
 
@@ -92,16 +93,37 @@ class TablePacker:
         """The node of an index, or of the names of columns."""
         pd = self.pandas
         if type(value) is pd.RangeIndex:
+            self.packer.make_room(len(value))
             bounds = (value.start, value.stop, value.step)
             return ["rangeindex", *map(int, bounds), self.label(value)]
         if type(value) is pd.MultiIndex:
-            levels = [self.index(level) for level in value.levels]
+            if value.nlevels > LEVELS:
+                raise TooLargeError("an index has too many levels to be passed on")
+            levels = [self.distinct(level) for level in value.levels]
             codes = [self.array(np.asarray(each, np.int64)) for each in value.codes]
             return ["multiindex", levels, codes, [self.cell(n) for n in value.names]]
         if type(value) not in simple_indexes(pd):
             raise StaysError
-        freq = getattr(value, "freq", None)
-        return ["index", self.column(value), freq and freq.freqstr, self.label(value)]
+        freq = self.frequency(getattr(value, "freq", None), len(value))
+        return ["index", self.column(value), freq, self.label(value)]
+
+    def distinct(self, value: Any) -> Node:
+        """The node of the different values of a level, or of categories."""
+        if not is_soon_seen_distinct(value):
+            raise TooLargeError("a table has too many different values in no order")
+        return self.index(value)
+
+    def frequency(self, freq: Any, length: int) -> str | None:
+        """The name of a frequency; an index stays whose frequency is more than that."""
+        if freq is None:
+            return None
+        name = freq.freqstr
+        named = FREQUENCY.fullmatch(name) and self.pandas.tseries.frequencies
+        if not named or named.to_offset(name) != freq:
+            raise StaysError
+        if length > ITEMS and not is_regular(freq, self.pandas):
+            raise TooLargeError("an index has too many moments to be passed on")
+        return name
 
     def array(self, value: np.ndarray) -> Node:
         """The node of an array of numbers, dates or truth values."""
@@ -116,14 +138,14 @@ class TablePacker:
             return ["numbers", self.array(value.to_numpy())]
         if isinstance(dtype, pd.StringDtype):
             kind = "string" if dtype.na_value is pd.NA else "str"
-            cells = [None if cell is dtype.na_value else cell for cell in value]
-            cells = [c if type(c) is str else None for c in cells]
+            # numpy's texts among them are of a subclass: their characters count.
+            cells = [str.__str__(c) if isinstance(c, str) else None for c in value]
             return ["strings", kind, dtype.storage, self.cells(cells)]
         if isinstance(dtype, np.dtype):
             return ["cells", self.cells(value)]
         if isinstance(dtype, pd.CategoricalDtype):
             codes = self.array(np.asarray(value.array.codes, np.int64))
-            return ["category", codes, self.index(dtype.categories), dtype.ordered]
+            return ["category", codes, self.distinct(dtype.categories), dtype.ordered]
         if dtype.name in MASKED:
             missing = np.asarray(value.isna())
             kind = dtype.numpy_dtype
@@ -153,6 +175,23 @@ def simple_indexes(pd: Any) -> tuple[type, ...]:
     return pd.Index, pd.DatetimeIndex, pd.TimedeltaIndex, pd.CategoricalIndex
 
 
+def is_regular(frequency: Any, pandas: Any) -> bool:
+    """Whether moments of this frequency have one distance: pandas steps through none.
+
+    Any other takes pandas a step of Python for each moment.
+    """
+    return isinstance(frequency, (pandas.offsets.Tick, pandas.offsets.Day))
+
+
+def is_soon_seen_distinct(index: Any) -> bool:
+    """Whether it takes little time to see that no two values are equal.
+
+    Values of equal hashes, which are easily found, take the square of their number;
+    those in order are compared with their neighbours alone.
+    """
+    return len(index) <= ENTRIES or index.is_monotonic_increasing
+
+
 class TableUnpacker:
     """Reads one table; a lie about it is a ProtocolError, or what MALFORMED names."""
 
@@ -178,11 +217,13 @@ class TableUnpacker:
 
     def rangeindex(self, start: Any, stop: Any, step: Any, name: Node) -> Any:
         bounds = [exact(bound, int) for bound in (start, stop, step)]
-        natural(len(range(*bounds)))
+        self.unpacker.make_room(len(range(*bounds)))
         return self.pandas.RangeIndex(*bounds, name=self.label(name))
 
     def multiindex(self, levels: Node, codes: Node, names: Node) -> Any:
-        levels = [self.any_index(level) for level in exact(levels, list)]
+        if len(exact(levels, list)) > LEVELS:
+            raise ProtocolError("an index has too many levels")
+        levels = [self.distinct(level) for level in levels]
         codes = [self.array(each, "int64") for each in exact(codes, list)]
         names = [self.cell(name) for name in exact(names, list)]
         return self.pandas.MultiIndex(levels=levels, codes=codes, names=names)
@@ -193,6 +234,9 @@ class TableUnpacker:
             named = FREQUENCY.fullmatch(exact(freq, str))
             if cells.dtype.kind not in "mM" or not named:
                 raise ProtocolError("an index has a malformed frequency")
+            offset = self.pandas.tseries.frequencies.to_offset(freq)
+            if len(cells) > ITEMS and not is_regular(offset, self.pandas):
+                raise ProtocolError("an index has too many moments")
             is_span = cells.dtype.kind == "m"
             kind = self.pandas.TimedeltaIndex if is_span else self.pandas.DatetimeIndex
             return kind(cells, freq=freq, name=name)
@@ -225,6 +269,13 @@ class TableUnpacker:
         finally:
             self.depth -= 1
 
+    def distinct(self, node: Node) -> Any:
+        """An index whose values pandas will compare, to see that no two are equal."""
+        index = self.any_index(node)
+        if not is_soon_seen_distinct(index):
+            raise ProtocolError("a table has too many different values in no order")
+        return index
+
     def column(self, node: Node) -> Any:
         """The cells of a column: an array of numpy or of pandas."""
         tag, *rest = exact(node, list)
@@ -243,7 +294,7 @@ class TableUnpacker:
         if tag == "category":
             codes, categories, ordered = rest
             codes = self.array(codes, "int64")
-            categories = self.any_index(categories)
+            categories = self.distinct(categories)
             ordered = exact(ordered, bool)
             return pd.Categorical.from_codes(codes, categories, ordered=ordered)
         if tag == "masked":
@@ -303,4 +354,7 @@ TAGS = ("frame", "series", "index", "rangeindex", "multiindex", "missing", "stam
 
 def unpack_table(unpacker: Unpacker, tag: str, rest: list[Node], depth: int) -> Any:
     """The table, or part of one, of a node."""
-    return getattr(TableUnpacker(unpacker, depth), tag)(*rest)
+    try:
+        return getattr(TableUnpacker(unpacker, depth), tag)(*rest)
+    except Exception as error:  # whatever pandas says of what is none
+        raise ProtocolError(f"a table's part {tag!r} is malformed") from error

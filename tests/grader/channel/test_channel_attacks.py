@@ -322,6 +322,23 @@ LIES = {
     "texts of an unknown kind": series("['strings', 'bytes', 'python', ['a', 'b']]"),
     "a column of objects": series("['numbers', ['a', 'object', [2]]]", 16),
     "a column of two dimensions": series("['numbers', ['a', 'int64', [2, 1]]]", 16),
+    "rows without end": "lie(['rangeindex', 0, 1 << 40, 1, None])",
+    "levels without end": (
+        f"lie(['multiindex', [{NAMES}] * 99, [['a', 'int64', [1]]] * 99, [None] * 99],"
+        " bytes(8 * 99))"
+    ),
+    "categories of equal hashes": (
+        "node = ['cells', [-i * (2**61 - 1) for i in range(10_001)]]\n    "
+        "node = ['category', ['a', 'int64', [2]], ['index', node, None, None], False]"
+        f"\n    lie(['series', {ROWS}, node, None], bytes(16))"
+    ),
+    "working days without end": (
+        "lie(['index', ['numbers', ['a', 'datetime64[ns]', [200_000]]], 'B', None], "
+        "bytes(1_600_000))"
+    ),
+    "texts that need much room": (
+        "lie(['l', [['u', 1_000_000, [10], [''] * 10]] * 3])"
+    ),
     "a column of unknown kind": series("['pickle', ['b', 4]]", 4),
     "codes beyond the categories": (
         f"lie(['series', {ROWS}, ['category', ['a', 'int64', [2]], {NAMES}, False], "

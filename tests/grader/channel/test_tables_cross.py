@@ -38,6 +38,9 @@ SERIES = {
     "numbers, one missing": "pd.Series([1.5, None], dtype='Float64')",
     "moments": "pd.Series(pd.date_range('2026-01-01', periods=3))",
     "moments of a zone": "pd.Series(pd.date_range('2026-01-01', periods=3, tz='UTC'))",
+    "numpy's texts": "pd.Series(list(np.array(['a', 'b'])))",
+    "numpy's texts as objects": "pd.Series(list(np.array(['a', 'b'])), dtype=object)",
+    "a Monday": "pd.Series(1, pd.date_range('2026', periods=1, freq='WOM-1MON'))",
     "months": "pd.Series([1, 2], index=pd.date_range('2026', periods=2, freq='MS'))",
     "spans": "pd.Series(pd.to_timedelta([1, 2], unit='h'))",
     "an index of levels": f"{LONG}.groupby(['k', 'l'])['v'].sum()",
@@ -141,6 +144,21 @@ def test_a_table_of_other_things_stays_with_its_student():
     answer = f"{IMPORTS}\ndef make():\n    return pd.Series([pd.Interval(0, 1)])"
     run = judged(answer, "assert make() is None or make() == 1")
     assert run.text == "<a student's object of type Series> cannot be compared"
+
+
+def test_a_text_of_numpy_crosses_as_a_text():
+    answer = "def make():\n    return [*np.array(['a', 'b']), *np.array([b'c'])]"
+    assert judged(answer, "assert make() == ['a', 'b', b'c']") == OK
+
+
+@pytest.mark.parametrize("answer", ["Hug()", "Frame({'a': [7]})"])
+@pytest.mark.parametrize("how", [f"equals({RIGHT})", "all()", f"eq({RIGHT}).all()"])
+def test_a_students_object_is_not_asked_whether_it_is_right(answer, how):
+    agree = "Hug.equals = Hug.all = Hug.eq = hug\nclass Frame(pd.DataFrame):\n"
+    agree += "    equals = all = eq = hug"
+    answer = f"{IMPORTS}{HUG}\n{agree}\ndef make():\n    return {answer}"
+    run = judged(answer, f"{IMPORTS}\nassert make().{how}")
+    assert (run.ended, run.name) == ("error", "TypeError")
 
 
 PRINTS = "def greet(name):\n    print('Hello,', name)\n    return 3"
