@@ -1,7 +1,7 @@
 """Every hostile or damaged submission ends as its case says, and harms nobody else.
 
 `pytest tests/adversarial`. The cases are data: one module for each group, see `case`.
-All of them, 150 random mutants and some honest students are one class, which is
+All of them, 100 random mutants and some honest students are one class, which is
 collected and graded once, with what an instructor runs; each test then looks at what
 came of one student, or of the world. `MUTANTS=500 pytest` makes so many.
 """
@@ -41,7 +41,7 @@ from autograder.results.pages import TEMPLATES
 pytestmark = pytest.mark.grading
 
 CASES = all_cases()
-MUTANTS = int(os.environ.get("MUTANTS", "150"))
+MUTANTS = int(os.environ.get("MUTANTS", "100"))
 BATCH = 50
 NUMBER = {name: number for number, name in enumerate(CASES)}
 GROUPS = ("forging", "reaching out", "exhausting", "damaging", "reading", "honest")
