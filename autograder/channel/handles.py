@@ -17,6 +17,7 @@ LIBRARIES = ("torch.nn.modules.", "torch.distributions.", "torch.optim.")
 # Methods by which a test compares: a student's object would be its own judge.
 JUDGING = frozenset({"equals", "equal", "allclose", "isclose", "identical"})
 JUDGING |= {"all", "any", "eq", "ne", "isin"}
+OWN_JUDGE = "cannot be compared by its own"
 
 
 class Handle:
@@ -40,7 +41,7 @@ class Handle:
         if name.startswith("__") and name.endswith("__"):
             raise AttributeError(f"a student's object shows no {name}")
         if name in JUDGING:
-            raise TypeError(f"{self!r} cannot be compared by its own {name}")
+            raise TypeError(f"{self!r} {OWN_JUDGE} {name}")
         return named(self.__remote__.ask("getattr", self, name), name)
 
     def __setattr__(self, name: str, value: Any) -> None:

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from copy import copy
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from autograder.assignment.exam import (
     student_version,
 )
 from autograder.assignment.per_student import seed_cell
+from autograder.channel.handles import OWN_JUDGE
 from autograder.engine.request import Answer, Request
 from autograder.engine.runner import Runner
 from autograder.judge.judge import judge_submission
@@ -295,6 +297,18 @@ class Obliged(Spoiled):
         "can say what it likes. Ask a function about the value: `check(y, e, ...)`, "
         "`torch.allclose(y, e)`, `float(y)`."
     )
+
+    def problems(self) -> list[str]:
+        """The test cells that it passes, or that ask for its judgement in vain."""
+        heard = Heard(self.gate.runner)
+        gate = copy(self.gate)
+        gate.runner = heard
+        found = Spoiled.problems(replace(self, gate=gate))
+        for cell in self.gate.exam.cells:
+            run, name = heard.judged.get(cell["id"]), grade_id(cell)
+            if run and name in self.loses and OWN_JUDGE in run.text:
+                found.append(f"{self.what} is its own judge in {name}: {self.advice}")
+        return found
 
 
 def without_pictures(release: str) -> str:
