@@ -4,14 +4,16 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from autograder.course.folder import Course, alone
 from autograder.course.marks import Mark, write_mark
-from autograder.grade.record import by_name, one_transaction
 from autograder.marking.answers import Answer, written
 from autograder.model import CourseError
 from autograder.tables import FORMULA, Table, read_table, safe
+
+if TYPE_CHECKING:
+    from nbgrader.api import Gradebook
 
 NEEDED = ("key", "cell", "points", "comment", "state")
 Known = Mapping[tuple[str, str], Any]
@@ -133,19 +135,43 @@ def enter(
     """Enter all of it in the gradebook, or nothing; then keep who gave it."""
     if not given:
         return
-    with course.gradebook() as gradebook, one_transaction(gradebook):
-        for each in given:
-            name = each.answer.cell
-            if each.points is not None:
-                grade = by_name(gradebook, "Grade", each.answer.key)[name]
-                grade.manual_score, grade.needs_manual_grade = each.points, False
-            if each.comment and safe(each.comment) != each.answer.comment:
-                comment = by_name(gradebook, "Comment", each.answer.key)[name]
-                comment.manual_comment = unquoted(each.comment)
+    with course.gradebook() as gradebook:
+        session = gradebook.db()
+        try:
+            for each in given:
+                give(gradebook, each)
+            session.commit()
+        except BaseException:
+            session.rollback()
+            raise
     for each in given:
         if each.points is not None:
             mark = Mark(each.answer.cell, each.points, grader)
             write_mark(course, assignment, each.answer.student, mark)
+
+
+def give(gradebook: "Gradebook", given: Given) -> None:
+    """Set what a row gives, in a transaction that goes on."""
+    name, key = given.answer.cell, given.answer.key
+    if given.points is not None:
+        grade = by_name(gradebook, "Grade", key)[name]
+        grade.manual_score, grade.needs_manual_grade = given.points, False
+    if given.comment and safe(given.comment) != given.answer.comment:
+        comment = by_name(gradebook, "Comment", key)[name]
+        comment.manual_comment = unquoted(given.comment)
+
+
+def by_name(gradebook: "Gradebook", kind: str, notebook: str) -> dict[str, Any]:
+    """The grades or the comments of a submitted notebook, by their cell's name."""
+    from nbgrader import api
+
+    rows, cell = getattr(api, kind), api.BaseCell.__table__
+    query = (
+        gradebook.db.query(rows, cell.c.name)
+        .join(cell, cell.c.id == rows.cell_id)
+        .filter(rows.notebook_id == notebook)
+    )
+    return {name: row for row, name in query}
 
 
 def unquoted(text: str) -> str:
