@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from autograder.assignment.written import answers
 from autograder.course import gradebook
@@ -57,12 +57,15 @@ class Answer:
 def written(course: Course, assignment: str) -> list[Answer]:
     """The answers that people grade or have graded; blank ones have their zero."""
     numbers, dealt = gradebook.numbers(course, assignment), shares(course, assignment)
-    return [
-        Answer(scored, score, numbers[student], dealt.get(student))
-        for scored in read_class(course, assignment)
-        if (student := scored.result.student) in numbers
-        for score in of_a_person(scored)
-    ]
+    found = []
+    for scored in read_class(course, assignment):
+        student = scored.result.student
+        if student in numbers and (scores := list(of_a_person(scored))):
+            whole = course.result(assignment, student)  # with its notebook
+            scored = replace(scored, result=whole or scored.result)
+            key, grader = numbers[student], dealt.get(student)
+            found += [Answer(scored, score, key, grader) for score in scores]
+    return found
 
 
 def of_a_person(scored: Scored) -> Iterator[Score]:
