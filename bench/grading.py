@@ -40,7 +40,7 @@ from autograder.assignment.exam import MARKER, read_exam, read_source
 from autograder.collect.collect import collect_class
 from autograder.course.folder import Course, own_tools_on_path, write_whole
 from autograder.demo.students import Stories
-from autograder.engine.child.warm_up import warm_up
+from autograder.engine.child.warm_up import settle, warm_up
 from autograder.engine.runner import Runner
 from autograder.judge.judge import judge_submission
 from autograder.model import Outcome, Submission
@@ -52,6 +52,7 @@ sys.path.insert(0, str(ROOT / "tests" / "builders"))
 import written  # noqa: E402
 
 SOLUTIONS = ROOT / "solutions"
+UNSETTLED = 6  # notebooks, after which the judge's template is as it stays
 CELL_SECONDS = 5  # of the class with hostile ones; the same for both graders
 HOSTILE = {
     "an endless loop": "while True:\n    pass\n",
@@ -248,9 +249,11 @@ def in_turn(made: MadeUp, numbers: Sequence[int]) -> tuple[float, float]:
 
     Alone are the same cells with the full tests in one process, figures made to PNG,
     without a sandbox; it is forked from this one, in which everything has been imported
-    and used once, as in the judge's. Called in a fresh process.
+    and used once, as in the judge's after a few notebooks; those are not counted.
+    Called in a fresh process.
     """
     warm_up(["torch"])
+    settle()
     exam = read_exam(made.source)
     tests = {
         grade_id(cell): MARKER.sub("", cell.source)
@@ -259,7 +262,7 @@ def in_turn(made: MadeUp, numbers: Sequence[int]) -> tuple[float, float]:
     }
     alone, judged = [], []
     with contextlib.closing(Runner()) as runner:
-        for number in (numbers[0], *numbers):
+        for number in (*range(UNSETTLED), *numbers):
             notebook = made.submission(number)
             bare = forked(lambda n=notebook: run_cells(json.loads(n), tests))
             alone.append(bare)
@@ -270,7 +273,8 @@ def in_turn(made: MadeUp, numbers: Sequence[int]) -> tuple[float, float]:
                 content=notebook,
             )
             judged.append(judge_submission(handed_in, exam, runner=runner).cpu)
-    return statistics.mean(alone[1:]), statistics.mean(judged[1:])
+    counted = slice(UNSETTLED, None)
+    return statistics.mean(alone[counted]), statistics.mean(judged[counted])
 
 
 def forked(work: Callable[[], None]) -> float:
