@@ -144,7 +144,7 @@ def test_nothing_in_the_site_holds_what_only_the_instructor_may_see(site):
     for path in site.rglob("*"):
         if path.suffix in kinds and path.is_file() and "mathjax" not in path.parts:
             text = path.read_text("utf8", errors="ignore")
-            # A page for instructors shows a small exercise of its own, with its markers.
+            # A page for instructors shows an exercise of its own, with its markers.
             written = pages.get(path.stem, "") if path.parent.name == "book" else ""
             for marker in ("# BEGIN SOLUTION", "# BEGIN HIDDEN TESTS"):
                 assert text.count(marker) <= written.count(marker), path
