@@ -2,11 +2,12 @@
 
     python bench/cluster.py [--students 60] [--workers 3]
 
-Each worker of the cluster is in a network namespace of its own, on a bridge with the
-scheduler and the command, so that it takes root on Linux. While the class is graded a
-worker is killed and another one comes, one worker's cable is drawn for 25 seconds, and
-the command itself is killed and run again. At the end the CSV files are compared by
-their bytes, and every student must have a grade.
+Each worker of the cluster, and the command, is in a network namespace of its own, on a
+bridge with the scheduler, so that it takes root on Linux. While the class is graded a
+worker is killed and another one comes, the command is cut off until it says so and
+ends, and runs again, one worker's cable is drawn for 25 seconds, and the command is
+killed and run again. At the end the CSV files are compared by their bytes, and every
+student must have a grade.
 """
 
 import argparse
@@ -52,7 +53,8 @@ class Network:
     def __init__(self, folder: Path, workers: int) -> None:
         self.folder, self.name = folder, f"fb{os.getpid() % 10**6}"
         self.net = f"10.{os.getpid() % 200 + 20}.7"
-        self.spaces = [f"{self.name}n{number}" for number in range(workers)]
+        # The last is the command's.
+        self.spaces = [f"{self.name}n{number}" for number in range(workers + 1)]
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
 
     def __enter__(self) -> Self:
@@ -74,7 +76,7 @@ class Network:
                 socket.create_connection((f"{self.net}.1", 8786)).close()
                 break
             time.sleep(0.1)
-        for number in range(len(self.spaces)):
+        for number in range(len(self.spaces) - 1):
             self.worker(number)
         return self
 
@@ -103,13 +105,17 @@ class Network:
         dask = str(Path(sys.executable).with_name("dask"))
         command = [dask, name.split()[0], *words, "--no-dashboard"]
         if space is not None:
-            command = ["ip", "netns", "exec", self.spaces[space], *command]
+            command = self.inside(space, command)
         self.processes[name] = subprocess.Popen(
             command,
             env=os.environ | {"DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": TTL},
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
+
+    def inside(self, space: int, command: list[str]) -> list[str]:
+        """The command that runs a command in a namespace."""
+        return ["ip", "netns", "exec", self.spaces[space], *command]
 
     def kill(self, name: str) -> None:
         """End a process at once."""
@@ -118,7 +124,7 @@ class Network:
 
     @contextlib.contextmanager
     def cable_drawn(self, number: int) -> Iterator[None]:
-        """One worker hears nobody, and nobody hears it."""
+        """Who is in this namespace hears nobody, and nobody hears it."""
         cable = f"{self.name}c{number}"
         ip("link", "set", cable, "down")
         yield
@@ -138,15 +144,23 @@ def hurt(course: Course, name: str, network: Network, students: int) -> None:
     """Grade the class on the cluster, and do harm to all that takes part."""
     command = ours(name, course, 1)
     command = [*command[: command.index("--workers")], "--scheduler", network.address]
+    command = network.inside(-1, command)
     running = Running(command, course, memory=False)
     until_graded(course, name, students // 6, running)
     network.kill("worker 0")
     network.worker(0)
     print("a worker was killed, another one came", flush=True)
-    until_graded(course, name, students // 3, running)
+    until_graded(course, name, students // 4, running)
+    cut = time.monotonic()
+    with network.cable_drawn(len(network.spaces) - 1):
+        status, waited = running.end().status, time.monotonic() - cut
+    print(f"the command was cut off: status {status} after {waited:.0f} s\n"
+          f"{running.said()}", flush=True)  # fmt: skip
+    running = Running(command, course, memory=False)
+    until_graded(course, name, students // 2, running)
     with network.cable_drawn(1):
         print("a worker's cable is drawn", flush=True)
-        until_graded(course, name, students // 2, running)
+        until_graded(course, name, 2 * students // 3, running)
         running.process.send_signal(signal.SIGKILL)
         running.end()
         print("the command was killed, and runs again", flush=True)

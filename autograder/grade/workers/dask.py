@@ -88,8 +88,8 @@ class ClusterWorkers:
             yield from self.answers(iter(tasks))
         except (OSError, TimeoutError, CancelledError) as error:
             raise CourseError(
-                f"{self.address}: the Dask scheduler ended. What was finished is kept; "
-                "the same command continues."
+                f"{self.address}: the Dask scheduler ended, or cannot be reached any "
+                "more. What was finished is kept; the same command continues."
             ) from error
 
     def answers(self, source: Iterator[Task]) -> Iterator[tuple[Task, bytes | Lost]]:
