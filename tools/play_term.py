@@ -284,7 +284,9 @@ def play(folder: Path, shots: Path | None) -> int:
     publish(course, week.OTHER, second)
     week.RULES = week.RULES.replace("[due]", f"{RULES}[due]")
     with sync_playwright() as made:
-        browser = made.chromium.launch(executable_path="/usr/bin/chromium", args=BROWSER)
+        browser = made.chromium.launch(
+            executable_path="/usr/bin/chromium", args=BROWSER
+        )
         taken = Pictures(browser, shots)
         week.read_by_a_person = lambda p, a: read_by_two(p, a, browser, taken)
         week.first_week(played)
