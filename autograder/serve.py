@@ -131,9 +131,7 @@ def serve(
         app = application(course, port or usual, grader, names)
         line = f"Formgrader: {address(app)}\nCtrl-C ends it."
         if app.port != usual:
-            line += (
-                f" Links in the pages of `report` and `status` lead to port {usual}."
-            )
+            line += f" Links in the pages written lead to port {usual}."
         IOLoop.current().add_callback(print, line, flush=True)  # when it listens
         pages = app.web_app.settings["nbgrader_exporter"]
         with pages.parts:

@@ -30,6 +30,7 @@ sys.path += [str(ROOT / "tests" / "builders"), str(ROOT / "tests" / "grader" / "
 
 import test_term as week  # noqa: E402
 from class_commands import Played  # noqa: E402
+from signals import hear_signals  # noqa: E402
 from tiny_assignment import NAME, SOURCE, tiny_course, write_source  # noqa: E402
 
 from autograder.cli import main as autograder  # noqa: E402
@@ -117,6 +118,7 @@ def served(course: Path, *more: str) -> Iterator[str]:
         [*command, "--port", "18799", *more],
         env=os.environ | {"PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
+        preexec_fn=hear_signals,
         text=True,
     ) as process:
         first = process.stdout.readline()
