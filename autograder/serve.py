@@ -10,6 +10,7 @@ buttons that would grade, release or write feedback in nbgrader's way are refuse
 would run students' code outside the sandbox, and show hidden tests.
 """
 
+import logging
 import os
 import re
 import secrets
@@ -24,6 +25,7 @@ from markupsafe import escape
 from autograder.assignment.scheme import schemes
 from autograder.averages import api
 from autograder.course.folder import Course
+from autograder.course.settings import settings
 from autograder.marking.formgrader_api import (
     NAMING,
     STYLE,
@@ -31,7 +33,7 @@ from autograder.marking.formgrader_api import (
     hide_names,
     share_of,
 )
-from autograder.model import PORT, CourseError
+from autograder.model import CourseError
 from autograder.own_requests import refuse_others
 
 if TYPE_CHECKING:
@@ -77,6 +79,23 @@ c.CourseDirectory.course_id = {name!r}
 c.CourseDirectory.db_url = {url!r}
 c.HTMLExporter.sanitize_html = True
 """
+# On a narrow window a table scrolls by itself, and nothing covers what is read.
+NARROW = """<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>
+@media (max-width: 767px) {
+  body > .container-fluid > .row > .col-md-10 { overflow-x: auto }
+  .jupyter-logo { display: none }
+  .page-header { margin: 10px 0 }
+  body > .navbar-fixed-top { position: static; margin-bottom: 10px }
+  body:has(> .navbar-fixed-top) { padding-top: 0 }
+  .container > .panel > .panel-body, #notebook-container { padding: 6px }
+  .container:has(> .panel) { padding: 0 6px }
+  #notebook pre { white-space: pre-wrap; overflow-wrap: anywhere }
+  .help { display: none }
+  .nbgrader_cell > .panel-heading > .pull-right { float: none !important }
+  .score, .extra-credit { margin-left: 0 }
+}
+</style>"""
 ON_CLICK = re.compile(
     r'(<(\w+)\b[^<>]*?)\sonclick="([^"]*)"([^<>]*>.*?</\2>)', re.DOTALL
 )
@@ -87,10 +106,15 @@ CLICKED = (
 
 
 def serve(
-    course: Course, port: int = PORT, *, grader: str | None = None, names: bool = False
+    course: Course,
+    port: int | None = None,
+    *,
+    grader: str | None = None,
+    names: bool = False,
 ) -> None:
     """Serve formgrader until Ctrl-C; print its address, with the token in it.
 
+    Without a `port` it is that of the course file; a page's links lead there.
     `grader` is who gives the points: only that share is listed, where there are shares.
     Students have no names unless `names` says so. Raises CourseError when there is no
     gradebook, or no such grader.
@@ -102,9 +126,12 @@ def serve(
             f"{course.root} holds no gradebook: `autograder release` makes one."
         )
     share_of(course, grader)
+    usual = settings(course).port
     with settings_folder(course):
-        app = application(course, port, grader, names)
+        app = application(course, port or usual, grader, names)
         line = f"Formgrader: {address(app)}\nCtrl-C ends it."
+        if app.port != usual:
+            line += f" Links in the pages written lead to port {usual}."
         IOLoop.current().add_callback(print, line, flush=True)  # when it listens
         pages = app.web_app.settings["nbgrader_exporter"]
         with pages.parts:
@@ -168,7 +195,13 @@ def application(
     config.IdentityProvider.token = secrets.token_urlsafe(24)
     app = ServerApp.instance(config=config)
     app.initialize(argv=[])
+    app.log.addFilter(is_ours)
     return app
+
+
+def is_ours(record: logging.LogRecord) -> bool:
+    """Whether a line of the log is about what is done here: no exchange is."""
+    return not record.getMessage().startswith("Unwritable directory")
 
 
 def address(app: "ServerApp") -> str:
@@ -246,7 +279,7 @@ def _load_jupyter_server_extension(app: "ServerApp") -> None:
         pages.environment,
         app.web_app.settings["nbgrader_jinja2_env"],
     ):
-        mark_scripts(environment, templates(), "" if names else STYLE)
+        mark_scripts(environment, templates(), NARROW + ("" if names else STYLE))
     app.web_app.settings["nbgrader_exporter"] = pages
 
 

@@ -133,8 +133,8 @@ def add_serve(command: Command) -> None:
 
     what = "Serve formgrader on this machine, to grade the written answers by hand."
     made = command("serve", run_serve, what, "serve --as ann")
-    text = f"or the next free one (default: {PORT})"
-    made.add_argument("--port", type=positive, default=PORT, metavar="N", help=text)
+    text = f"or the next free one (default: `port` in course.toml, or {PORT})"
+    made.add_argument("--port", type=positive, metavar="N", help=text)
     text = "who grades: it is kept with the points, and only this share is listed"
     made.add_argument("--as", dest="grader", metavar="NAME", help=text)
     text = "show the students' names and ids, which are hidden from a grader"

@@ -22,7 +22,11 @@ DATA += (".h5", ".hdf5", ".mat", ".parquet", ".lock", ".log", ".ini", ".cfg", ".
 # In the cell that lists the files for a grader: what may name the student.
 PLACE = re.compile(r"\n\nThey lie in `[^`\n]*`:")
 LISTED = re.compile(r"^- `[^`\n]*?(\.\w+)?`", re.MULTILINE)
-NO_PLACE = "\n\nWhere they lie, `autograder serve --names` shows:"
+NO_PLACE = (
+    "\n\n`autograder marking {assignment} -o FOLDER` copies them without names, as "
+    "`beside-1` and so on, to `FOLDER/{number}`. `autograder serve --names` shows "
+    "where they lie:"
+)
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,10 @@ def is_beside(cell: Mapping[str, Any]) -> bool:
     return bool(cell["metadata"].get("autograder", {}).get("beside"))
 
 
-def without_names(text: str) -> str:
-    """That cell's text without the folder and the files' names."""
-    return LISTED.sub(r"- a file \1", PLACE.sub(NO_PLACE, text))
+def without_names(text: str, assignment: str, number: str) -> str:
+    """That cell's text without the folder and the files' names.
+
+    It says instead where a grader finds copies, by the submission's `number`.
+    """
+    place = NO_PLACE.format(assignment=assignment, number=number)
+    return LISTED.sub(r"- a file \1", PLACE.sub(lambda _: place, text))

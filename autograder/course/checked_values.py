@@ -5,6 +5,8 @@ from datetime import date, datetime, time, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from autograder.model import PORT
+
 
 def only(found: Mapping[str, Any], where: str, names: Any) -> None:
     """Refuse a name that means nothing: it is a slip, and it would go unseen."""
@@ -45,6 +47,16 @@ def whole(name: str, value: object) -> int:
     if number(name, value, 366.0) % 1:
         raise ValueError(f"{name}: a whole number was expected, not {value!r}")
     return int(value)
+
+
+def port_of(found: Mapping[str, Any]) -> int:
+    """The number of a port that a person may use."""
+    value = found.get("port", PORT)
+    if type(value) is not int or not 1024 <= value <= 65535:
+        raise ValueError(
+            f"port: a number from 1024 to 65535 was expected, not {value!r}"
+        )
+    return value
 
 
 def zone_of(name: object) -> tzinfo:

@@ -5,6 +5,7 @@ It need not be there, and neither need any line of it:
     timezone = "Europe/Berlin"        # of every time that names none; UTC by default
     attempts = "last"     # which attempt counts: "last", "best" or "first"
     dropped = ["carl@example.org"]    # who left the course: in no list any more
+    port = 8899           # where formgrader is served, and where the pages' links lead
 
     [due]
     a1_change_of_variables = 2026-11-27T23:59:00
@@ -48,19 +49,20 @@ from autograder.course.checked_values import (
     number,
     one_of,
     only,
+    port_of,
     table,
     whole,
     zone_of,
 )
 from autograder.course.folder import Course, meant
-from autograder.model import CourseError
+from autograder.model import PORT, CourseError
 
 NAME = "course.toml"
 ATTEMPTS = ("last", "best", "first")
 MISSING = ("nothing", "zero")
 MOST_FACTOR = 20.0
 TABLES = ("timezone", "attempts", "dropped", "due", "late", "extensions", "total")
-TABLES += ("excused", "accommodations")
+TABLES += ("excused", "accommodations", "port")
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,7 @@ class Settings:
     total: TotalRule = TotalRule()
     excused: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     accommodations: Mapping[str, Accommodation] = field(default_factory=dict)
+    port: int = PORT
 
     def due_for(self, assignment: str, *called: str) -> datetime | None:
         """When one student's work is due; None without a due date.
@@ -180,7 +183,7 @@ def understood(found: Mapping[str, Any], course: Course) -> Settings:
     attempts = one_of("attempts", found.get("attempts", "last"), ATTEMPTS)
     policy = late_policy(table(found, "late"))
     total = total_rule(table(found, "total"), course)
-    more = excused(found, course), accommodations(found)
+    more = excused(found, course), accommodations(found), port_of(found)
     return Settings(zone, due, policy, extensions, attempts, left(found), total, *more)
 
 

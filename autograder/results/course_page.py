@@ -70,7 +70,7 @@ def write_course_page(course: Course, classes: Classes) -> Path:
             f"{quote(name)}.html" if course.report(name).exists() else ""
         ),
         formgrader=lambda name, cell: formgrader_link(
-            numbers[name].get(cell.scored.result.student)
+            numbers[name].get(cell.scored.result.student), rules.port
         ),
         feedback=lambda name, cell: feedback(course, name, cell),
         shade=lambda cell: shade(cell.points / cell.most) if cell.most else "",

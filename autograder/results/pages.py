@@ -15,8 +15,6 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from pygments.formatters import HtmlFormatter
 
-from autograder.model import PORT
-
 TEMPLATES = Path(__file__).parent / "templates"
 LIGHT, DARK = "default", "github-dark"  # pygments' styles
 
@@ -40,9 +38,9 @@ def number(value: float | None) -> str:
     return "–" if value is None else f"{round(value, 2):g}"
 
 
-def formgrader_link(submission: str | None) -> str | None:
+def formgrader_link(submission: str | None, port: int) -> str | None:
     """Where formgrader shows a submission, by its number, while it is served here."""
-    at = f"http://127.0.0.1:{PORT}/formgrader/submissions"
+    at = f"http://127.0.0.1:{port}/formgrader/submissions"
     return f"{at}/{submission}/" if submission else None
 
 

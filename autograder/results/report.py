@@ -12,7 +12,8 @@ from markupsafe import Markup
 
 from autograder.course import gradebook
 from autograder.course.folder import Course, write_whole
-from autograder.model import Outcome, Result
+from autograder.course.settings import settings
+from autograder.model import PORT, Outcome, Result
 from autograder.results.item_analysis import (
     ENOUGH,
     Alike,
@@ -42,6 +43,7 @@ class Report:
     whole: Callable[[Result], Result] = as_it_is  # a result with its notebook
     away: tuple[str, ...] = ()  # who handed nothing in and is excused
     numbers: Mapping[str, str] = field(default_factory=dict)  # of the submissions
+    port: int = PORT  # of formgrader
 
     def having(self, outcome: Outcome) -> list[Scored]:
         """The students whose grading ended so."""
@@ -170,6 +172,7 @@ def write_report(course: Course, assignment: str) -> Path:
         lambda result: course.result(assignment, result.student) or result,
         tuple(excused),
         gradebook.numbers(course, assignment),
+        settings(course).port,
     )
     write_whole(course.report(assignment), report_page(report))
     return course.report(assignment)
@@ -186,7 +189,9 @@ def report_page(report: Report) -> bytes:
         figures=figures(report),
         share_bar=share_bar,
         link=lambda student: feedback_link(report, student),
-        formgrader=lambda student: formgrader_link(report.numbers.get(student)),
+        formgrader=lambda student: formgrader_link(
+            report.numbers.get(student), report.port
+        ),
         shade=shade,
         mean=fmean,
         median=median,

@@ -153,6 +153,8 @@ def test_without_a_course_file_lateness_is_told_and_costs_nothing(tmp_path):
         ('timezone = "Mars"', "timezone: a name such as Europe/Berlin"),
         ('timezone = "../../etc/passwd"', "timezone: a name such as"),
         ("timezone = 3", "timezone: a name such as"),
+        ("port = 80", "port: a number from 1024 to 65535 was expected, not 80"),
+        ("port = true", "port: a number from 1024 to 65535"),
         ('[due]\na1 = "soon"', "due.a1: a time such as"),
         ("[extensions.a1]\nada = -1", "extensions.a1.ada: a number from 0"),
         ("due = ", "Invalid value"),
