@@ -433,6 +433,6 @@ def test_a_folder_in_the_address_is_no_configuration(course, formgrader, visit):
 def test_the_server_ends_with_ctrl_c_and_leaves_nothing(formgrader, folder):
     process, _ = formgrader
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=120)
     assert "Traceback" not in said
     assert list((folder / "temporary").iterdir()) == []
