@@ -180,3 +180,18 @@ def test_a_wide_equation_is_scrolled_by_keyboard(visit, address):
     equation.focus()
     visit.page.keyboard.press("ArrowRight")
     visit.page.wait_for_function("document.activeElement.scrollLeft > 0")
+
+
+def test_wide_code_is_a_stop_for_the_keyboard_once_it_is_unfolded(visit, address):
+    visit.leave_formulas()
+    visit.open(f"{address}/book/03_many_dimensions.html")
+    for title in visit.page.locator("article .solution > .admonition-title").all():
+        title.click()
+    # The theme measures again when the window is resized: here it is not.
+    visit.page.wait_for_function(
+        """() => {
+          const code = [...document.querySelectorAll("article .solution pre")];
+          const wide = code.filter((node) => node.scrollWidth > node.clientWidth);
+          return wide.length > 0 && wide.every((node) => node.tabIndex === 0);
+        }"""
+    )
