@@ -2,6 +2,7 @@
 
 import csv
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import urllib.error
 import urllib.request
 from contextlib import contextmanager
 from dataclasses import replace
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import pytest
 from editors import photograph
@@ -24,7 +25,10 @@ from autograder.grade.record import record
 from autograder.judge.judge import no_points
 from autograder.judge.rebuild import intake
 from autograder.model import Outcome, Result
+from autograder.results.course_page import write_course_page
 from autograder.results.csv_export import export_csv
+from autograder.results.report import write_report
+from autograder.results.standings import read_course
 
 pytestmark = pytest.mark.web
 # Formulas are set, and formgrader has scrolled to where it begins.
@@ -63,6 +67,7 @@ def course(tmp_path_factory):
             record(made, exam, result, gradebook)
     for student, grader in zip(STUDENTS, ("ann", "ann", "bob"), strict=True):
         write_share(made, NAME, student, grader)
+    (made.root / "course.toml").write_text("port = 18999\n", "utf-8")
     return made
 
 
@@ -71,7 +76,7 @@ def served(course, *more):
     """The address that a running server printed."""
     command = [sys.executable, "-m", "autograder", "serve", "--course", course.root]
     with subprocess.Popen(
-        [*map(str, command), "--port", "18999", *more],
+        [*map(str, command), *more],
         env=os.environ | {"TMPDIR": str(course.root.parent)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -170,8 +175,8 @@ def test_a_person_may_type_and_a_click_goes_on_from_there(course, anns, visit):
     assert pressed(page) == [False, True, False]
 
 
-def test_a_grader_sees_the_own_share_and_nobodys_name(anns, visit):
-    page, shown = visit.page, []
+def test_a_grader_sees_the_own_share_and_nobodys_name(course, anns, visit):
+    page, shown, framed = visit.page, [], []
     open_list(page, anns)
     links = page.locator("a.name-hidden[href*='/formgrader/submissions/']")
     assert links.count() == 2
@@ -184,6 +189,12 @@ def test_a_grader_sees_the_own_share_and_nobodys_name(anns, visit):
         page.wait_for_selector("button.mark:enabled")
         shown.append(page.content())
         assert f"Submission {number} / 2" in shown[-1]
+        page.wait_for_function(STILL)
+        framed.append("".join(frame.content() for frame in page.frames[1:]))
+        assert f"<code>autograder marking {NAME} -o FOLDER</code>" in framed[-1]
+        folder = page.evaluate("submission_id")
+        assert f"<code>FOLDER/{folder}</code>" in framed[-1]
+        assert folder in numbers(course, NAME).values()
         for kind in ("grades", "comments"):
             path = f"/api/{kind}?submission_id={page.evaluate('submission_id')}"
             shown.append(page.evaluate(answer, path))
@@ -191,7 +202,16 @@ def test_a_grader_sees_the_own_share_and_nobodys_name(anns, visit):
     page.wait_for_url("**/gradebook/**")
     assert [len(text) > 100 for text in shown] == [True] * 8
     for student in STUDENTS:
-        assert [text for text in shown if student in text] == []
+        assert [text for text in shown + framed if student in text] == []
+
+
+def test_the_pages_on_the_class_lead_to_where_it_is_served(course, anns):
+    pages = write_report(course, NAME), write_course_page(course, read_course(course))
+    for page in pages:
+        links = re.findall(
+            r'href="(http://[^"]*/submissions/)', page.read_text("utf-8")
+        )
+        assert set(links) == {urljoin(anns, "/formgrader/submissions/")}
 
 
 def test_a_link_to_another_share_leads_back_to_the_list(course, anns, visit):
