@@ -154,8 +154,9 @@ def hurt(course: Course, name: str, network: Network, students: int) -> None:
     cut = time.monotonic()
     with network.cable_drawn(len(network.spaces) - 1):
         status, waited = running.end().status, time.monotonic() - cut
-    print(f"the command was cut off: status {status} after {waited:.0f} s\n"
-          f"{running.said()}", flush=True)  # fmt: skip
+    if status != 2:
+        raise RuntimeError(f"cut off, and status {status}: {running.said()}")
+    print(f"the command was cut off, and said so after {waited:.0f} s", flush=True)
     running = Running(command, course, memory=False)
     until_graded(course, name, students // 2, running)
     with network.cable_drawn(1):

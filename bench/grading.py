@@ -52,7 +52,7 @@ sys.path.insert(0, str(ROOT / "tests" / "builders"))
 import written  # noqa: E402
 
 SOLUTIONS = ROOT / "solutions"
-UNSETTLED = 6  # notebooks, after which the judge's template is as it stays
+UNSETTLED = 6  # notebooks, after which the judge's template has settled
 CELL_SECONDS = 5  # of the class with hostile ones; the same for both graders
 HOSTILE = {
     "an endless loop": "while True:\n    pass\n",
